@@ -1,0 +1,1 @@
+"""How Poe speaks. Everything here is pure but `client` and `transport`."""

@@ -1,0 +1,96 @@
+"""Bytes in any cutting become whole server-sent events (WHATWG HTML, "Server-sent events", parsing an event stream).
+
+sseclient-py reads the lines of an event; where one event ends and the next begins is found here, because the library
+copies an event anew for each piece that arrives, and knows neither mixed line ends nor a byte order mark.
+"""
+
+import re
+from collections.abc import Iterator
+
+import sseclient
+
+# An answer has at most 512,000 characters; written as \uXXXX pairs that is 6 MB.
+MAX_EVENT_BYTES = 8 * 1024 * 1024
+
+_BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class EventTooLarge(ValueError):
+    """One event is larger than `MAX_EVENT_BYTES`."""
+
+
+class EventSplitter:
+    """Cuts bytes into blocks, one event each, in time linear to the bytes however they were cut before."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+        self._at_start = True
+        self._skip_line_feed = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether an event has begun and not ended."""
+        return bool(self._pending)
+
+    def open(self, data: bytes) -> tuple[bytes, bytes]:
+        """Completes the pending event, if there is one: (its block or nothing, what follows it)."""
+        if self._at_start:
+            data = self._without_byte_order_mark(data)
+        if self._skip_line_feed and data:
+            self._skip_line_feed = False
+            data = data.removeprefix(b"\n")
+        if not self._pending or not data:
+            return b"", data
+        tail = bytes(self._pending[-3:])
+        found = _BLANK_LINE.search(tail + data)
+        if found is None:
+            self.keep(data)
+            return b"", b""
+        end = found.end() - len(tail)
+        block = bytes(self._pending) + data[:end]
+        self._pending.clear()
+        self._note_end(block, at_end=end == len(data))
+        return block, data[end:]
+
+    def split(self, data: bytes) -> list[bytes]:
+        """The whole events of `data`; the beginning of one that has not ended is kept."""
+        blocks = []
+        start = 0
+        for found in _BLANK_LINE.finditer(data):
+            blocks.append(data[start : found.end()])
+            start = found.end()
+        if blocks:
+            self._note_end(blocks[-1], at_end=start == len(data))
+        self.keep(data[start:])
+        return blocks
+
+    def keep(self, data: bytes) -> None:
+        self._pending += data
+        if len(self._pending) > MAX_EVENT_BYTES:
+            raise EventTooLarge(f"an event of more than {MAX_EVENT_BYTES} bytes")
+
+    def _note_end(self, block: bytes, *, at_end: bool) -> None:
+        # The carriage return that ends a block may be the first half of a CRLF whose line feed is still to come.
+        self._skip_line_feed = at_end and block.endswith(b"\r")
+
+    def _without_byte_order_mark(self, data: bytes) -> bytes:
+        data = bytes(self._pending) + data
+        self._pending.clear()
+        if len(data) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(data):
+            self._pending += data
+            return b""
+        self._at_start = False
+        return data.removeprefix(_BYTE_ORDER_MARK)
+
+
+class _Blocks(sseclient.SSEClient):
+    """The library, reading events that are cut already."""
+
+    def _read(self) -> Iterator[bytes]:
+        yield from self._event_source
+
+
+def parse_block(block: bytes) -> Iterator[sseclient.Event]:
+    """The event that a block holds, if any: comments alone make none. Raises UnicodeDecodeError."""
+    return _Blocks([block]).events()
