@@ -3,7 +3,7 @@
     Started (PartStarted PartDelta* PartFinished)* (Finished | Failed)
 
 One part is open at a time: Anthropic's content blocks and the items of OpenAI's Responses need it. Parts are numbered
-0, 1, 2, … in the order in which they open. Events travel in batches: `list[AnswerEvent]`; an empty list is an idle tick.
+0, 1, 2, … in the order in which they open. Events travel in batches, `list[AnswerEvent]`; an empty one is an idle tick.
 """
 
 from collections.abc import Iterable

@@ -152,7 +152,7 @@ def _let_user_ask(messages: list[PoeMessage], *, answered: bool) -> None:
 
 
 def _last_user_message(messages: list[PoeMessage]) -> PoeMessage:
-    return next(message for message in reversed(messages) if message["role"] == "user")
+    return [message for message in messages if message["role"] == "user"][-1]
 
 
 def _parameters(request: ModelRequest, policy: BotPolicy) -> dict[str, Any]:

@@ -87,8 +87,12 @@ class EventSplitter:
 class _Blocks(sseclient.SSEClient):
     """The library, reading events that are cut already."""
 
+    def __init__(self, blocks: list[bytes]) -> None:
+        super().__init__(iter(blocks))
+        self._blocks = blocks
+
     def _read(self) -> Iterator[bytes]:
-        yield from self._event_source
+        yield from self._blocks
 
 
 def parse_block(block: bytes) -> Iterator[sseclient.Event]:

@@ -25,11 +25,14 @@ from poe2openai.core.request import (
 from poe2openai.poe.query import CONTINUE, BotPolicy, build_query
 
 
+NO_POLICY = BotPolicy()
+
+
 def said(role: Role, *texts: str) -> Message:
     return Message(role, tuple(Text(text) for text in texts))
 
 
-def query(*messages: Message, policy: BotPolicy = BotPolicy(), **fields: Any) -> dict[str, Any]:
+def query(*messages: Message, policy: BotPolicy = NO_POLICY, **fields: Any) -> dict[str, Any]:
     request = ModelRequest("bot", messages, **fields)
     built = orjson.loads(build_query(request, policy))
     assert isinstance(built, dict)

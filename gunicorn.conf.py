@@ -1,0 +1,67 @@
+"""How gunicorn runs the gateway; `gunicorn` in this folder is the whole command.
+
+The master runs this file before gevent has patched anything, so of the project it loads what opens no socket alone.
+"""
+
+import resource
+import sys
+from pathlib import Path
+
+from poe2openai.config.settings import SettingsError, load_settings
+from poe2openai.web.log_format import JsonFormatter, TextFormatter
+
+try:
+    _settings = load_settings()
+except SettingsError as problem:
+    raise SystemExit(f"poe2openai cannot start: {problem}") from None
+
+# A SIGHUP after an upgrade runs this file again and forks new workers from this process: they are to read the files
+# that lie there by then, and not to find modules of the old release loaded.
+for _name in [name for name in sys.modules if name.partition(".")[0] == "poe2openai"]:
+    del sys.modules[_name]
+
+wsgi_app = "wsgi:app"
+bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
+workers = _settings.web_concurrency
+worker_class = "gevent"
+worker_connections = 4000
+
+# The heartbeat comes from the loop that serves: a worker is killed when that loop stands still for so many seconds.
+timeout = 60
+graceful_timeout = _settings.graceful_timeout
+# A worker that reaches a number of requests would end in the middle of its streams.
+max_requests = 0
+# Seconds for the head of a request, with the idle time before it on a kept connection. Above the 5 s for which the
+# SDKs keep an idle connection and the 8 s of deploy/nginx.conf, so that nobody sends into a connection that is just
+# being closed; no longer, because slow heads occupy a place and a stopping worker waits for idle connections.
+keepalive = 10
+
+# The application logs a line a request; gunicorn's would show query strings and referers, in which keys may stand.
+accesslog = None
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"()": JsonFormatter if _settings.log_format == "json" else TextFormatter}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+    "root": {"handlers": ["stderr"]},
+    "loggers": {
+        "gunicorn.error": {
+            # its `debug` is about itself: its whole configuration, then each connection that closes
+            "level": {"debug": "INFO", "warn": "WARNING"}.get(_settings.log_level, _settings.log_level.upper()),
+            "handlers": ["stderr"],
+            "propagate": False,
+        }
+    },
+}
+
+# The heartbeat's file in memory: a slow disk would stall the worker.
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - gunicorn makes a file of its own there
+# gunicorn's control socket has one path for all its instances of a user, and nothing here speaks to it.
+control_socket_disable = True
+
+# A stream takes two sockets, and the usual soft limit of 1,024 open files ends at 500 streams.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+_wanted = 4 * worker_connections
+if _soft != resource.RLIM_INFINITY and _soft < _wanted:
+    _most = _wanted if _hard == resource.RLIM_INFINITY else min(_wanted, _hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _hard))

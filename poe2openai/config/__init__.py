@@ -1,0 +1,1 @@
+"""What the owner sets: the environment (`settings`) and models.yaml (`models_file`)."""

@@ -1,0 +1,1 @@
+"""OpenAI's Chat Completions (OpenAI API reference, Chat)."""

@@ -1,0 +1,199 @@
+"""A Chat Completions body → `ModelRequest`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from poe2openai.core.errors import ErrorKind, GatewayError
+from poe2openai.core.request import (
+    Media,
+    Message,
+    ModelRequest,
+    Part,
+    Reasoning,
+    Sampling,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolChoiceMode,
+    ToolResult,
+)
+from poe2openai.dialects.chat_completions.schema import (
+    Address,
+    AssistantMessage,
+    ChatCompletionBody,
+    ChatMessage,
+    Content,
+    ContentPart,
+    FileSource,
+    InputAudio,
+    NamedFunction,
+)
+from poe2openai.dialects.json_body import parse_object, require_shallow
+from poe2openai.dialects.media import is_address, media_from_url, media_inline
+from poe2openai.dialects.validation import path_of, validate
+
+_AUDIO_TYPES = {"mp3": "audio/mpeg", "m4a": "audio/mp4"}
+_ANY_TOOL = ToolChoice()
+
+
+def decode(body: bytes) -> ModelRequest:
+    """Raises `GatewayError(INVALID_REQUEST)`, its `param` naming the place in the body."""
+    fields = validate(ChatCompletionBody, parse_object(body))
+    return ModelRequest(
+        model=fields.model,
+        messages=tuple([_message(message, index) for index, message in enumerate(fields.messages)]),
+        tools=_tools(fields),
+        tool_choice=_tool_choice(fields),
+        sampling=Sampling(fields.temperature, fields.logit_bias),
+        stop=_stop(fields.stop),
+        max_tokens=_max_tokens(fields),
+        stream=fields.stream is True,
+        include_usage=(fields.stream_options or {}).get("include_usage") is True,
+        extra=_extra(fields),
+    )
+
+
+def _message(message: ChatMessage, index: int) -> Message:
+    parts = _parts(message.get("content"), index)
+    match message["role"]:
+        case "user":
+            return Message("user", parts)
+        case "assistant":
+            return Message("assistant", _assistant_parts(message, parts))
+        case "system" | "developer":
+            return Message("system", parts)
+        case "tool":
+            return Message("tool", (ToolResult(message["tool_call_id"], parts),))
+        case "function":
+            return Message("tool", (ToolResult(message["name"], parts),))
+
+
+def _parts(content: Content, index: int) -> tuple[Part, ...]:
+    """Empty texts are dropped: an empty message has no parts."""
+    if isinstance(content, str):
+        return (Text(content),) if content else ()
+    if not content:
+        return ()
+    parts = [_part(part, index, position) for position, part in enumerate(content)]
+    return tuple([part for part in parts if not isinstance(part, Text) or part.text])
+
+
+def _part(part: ContentPart, index: int, position: int) -> Text | Media:
+    if part["type"] == "text" or part["type"] == "input_text":
+        return Text(part["text"])
+    if part["type"] == "refusal":
+        return Text(part["refusal"])
+    param = f"messages[{index}].content[{position}].{part['type']}"
+    match part["type"]:
+        case "image_url":
+            return _at_address(part["image_url"], param)
+        case "video_url":
+            return _at_address(part["video_url"], param)
+        case "input_audio":
+            return _audio(part["input_audio"], param)
+        case "file":
+            return _file(part["file"], param)
+
+
+def _at_address(place: str | Address, param: str) -> Media:
+    if isinstance(place, str):
+        return media_from_url(place, param)
+    return media_from_url(place["url"], f"{param}.url")
+
+
+def _audio(audio: InputAudio, param: str) -> Media:
+    data, audio_format = audio["data"], audio["format"].lower()
+    media_type = _AUDIO_TYPES.get(audio_format, f"audio/{audio_format}")
+    as_media = media_from_url if is_address(data) else media_inline
+    return as_media(data, f"{param}.data", media_type=media_type)
+
+
+def _file(file: FileSource, param: str) -> Media:
+    """`file_data` is a `data:` URL, bare base64, or (OpenRouter's clients) an address; some put one into `file_id`."""
+    data, file_id, name = file.get("file_data"), file.get("file_id"), file.get("filename")
+    if data:
+        as_media = media_from_url if is_address(data) else media_inline
+        return as_media(data, f"{param}.file_data", name=name)
+    if file_id and is_address(file_id):
+        return media_from_url(file_id, f"{param}.file_id", name=name)
+    if file_id:
+        raise _invalid(
+            f"Invalid value for '{param}.file_id': no files are kept here; send `file_data`.", f"{param}.file_id"
+        )
+    raise _invalid(f"Missing required parameter: '{param}.file_data'.", f"{param}.file_data")
+
+
+def _assistant_parts(message: AssistantMessage, said: tuple[Part, ...]) -> tuple[Part, ...]:
+    """In the order in which they came about: the thought, what was said, the calls."""
+    if not said and (refusal := message.get("refusal")):
+        said = (Text(refusal),)
+    calls = [
+        ToolCall(call["id"], call["function"]["name"], call["function"].get("arguments") or "")
+        for call in message.get("tool_calls") or ()
+    ]
+    if function_call := message.get("function_call"):
+        calls.append(ToolCall(function_call["name"], function_call["name"], function_call.get("arguments") or ""))
+    thought = message.get("reasoning_content") or message.get("reasoning")
+    if isinstance(thought, str) and thought:
+        return (Reasoning(thought), *said, *calls)
+    return (*said, *calls) if calls else said
+
+
+def _tools(fields: ChatCompletionBody) -> tuple[Tool, ...]:
+    """`functions` is what tools were called before there were any."""
+    if not fields.tools and not fields.functions:
+        return ()
+    functions = [(f"tools[{i}].function", tool["function"]) for i, tool in enumerate(fields.tools or ())]
+    functions += [(f"functions[{i}]", function) for i, function in enumerate(fields.functions or ())]
+    require_shallow([(f"{param}.parameters", function.get("parameters")) for param, function in functions])
+    return tuple([Tool(tool["name"], tool.get("description"), tool.get("parameters")) for _, tool in functions])
+
+
+def _tool_choice(fields: ChatCompletionBody) -> ToolChoice:
+    choice = fields.tool_choice
+    if choice is None:
+        return _function_choice(fields.function_call)
+    if isinstance(choice, str):
+        return ToolChoice(ToolChoiceMode(choice))
+    if choice["type"] == "function":
+        return ToolChoice(ToolChoiceMode.REQUIRED, (choice["function"]["name"],))
+    allowed = choice["allowed_tools"]
+    return ToolChoice(ToolChoiceMode(allowed["mode"]), tuple([tool["function"]["name"] for tool in allowed["tools"]]))
+
+
+def _function_choice(choice: str | NamedFunction | None) -> ToolChoice:
+    if choice is None:
+        return _ANY_TOOL
+    if isinstance(choice, str):
+        return ToolChoice(ToolChoiceMode(choice))
+    return ToolChoice(ToolChoiceMode.REQUIRED, (choice["name"],))
+
+
+def _stop(stop: str | list[str] | None) -> tuple[str, ...]:
+    if not stop:
+        return ()
+    if isinstance(stop, str):
+        return (stop,)
+    return tuple(dict.fromkeys(sequence for sequence in stop if sequence))
+
+
+def _max_tokens(fields: ChatCompletionBody) -> int | None:
+    """`max_completion_tokens` is the newer name; a client that sends both means the smaller."""
+    if fields.max_tokens and fields.max_completion_tokens:
+        return min(fields.max_tokens, fields.max_completion_tokens)
+    return fields.max_tokens or fields.max_completion_tokens
+
+
+def _extra(fields: ChatCompletionBody) -> Mapping[str, Any]:
+    """Some clients send `extra_body` as it stands in their settings; what stands beside it wins."""
+    if not fields.model_extra and not fields.extra_body:
+        return {}
+    beneath, beside = fields.extra_body or {}, fields.model_extra or {}
+    require_shallow([(path_of(("extra_body", name)), value) for name, value in beneath.items()])
+    require_shallow([(path_of((name,)), value) for name, value in beside.items()])
+    return {name: value for name, value in {**beneath, **beside}.items() if value is not None}
+
+
+def _invalid(message: str, param: str) -> GatewayError:
+    return GatewayError(ErrorKind.INVALID_REQUEST, message, param=param)

@@ -1,0 +1,132 @@
+"""Which bots there are, by which names clients know them, and what the owner set for each."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from poe2openai.config.models_file import ModelsFile, ModelsFileStore
+from poe2openai.core.errors import GatewayError
+from poe2openai.gateway.model_index import ModelIndex, build_index
+from poe2openai.gateway.model_list import ModelList
+from poe2openai.gateway.model_names import MAX_NAME_LENGTH
+
+MAX_REMEMBERED_ROUTES = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """The way from the name a client used to a bot, with the owner's policy for it.
+
+    `model` is the client's name, to be echoed; `hold` keeps an answer back until it is final; `parameters` are the
+    owner's defaults; `declared` names the parameters that the bot's entry in Poe's list declares.
+    """
+
+    model: str
+    bot: str
+    hold: bool
+    parameters: Mapping[str, Any]
+    system_prompt: str | None
+    declared: frozenset[str]
+
+
+class _Snapshot:
+    """One list and one models.yaml, put together; remembers the routes that were asked for."""
+
+    def __init__(self, entries: tuple[dict[str, Any], ...] | None, file: ModelsFile, version: int) -> None:
+        self.entries = entries
+        self.file = file
+        self.version = version
+        self.index: ModelIndex = build_index(entries or (), file)
+        self._routes: dict[str, Route] = {}
+
+    def route(self, name: str) -> Route:
+        route = self._routes.get(name)
+        if route is None:
+            route = self._find(name)
+            if len(name) <= MAX_NAME_LENGTH:
+                if len(self._routes) >= MAX_REMEMBERED_ROUTES:
+                    self._routes.clear()
+                self._routes[name] = route
+        return route
+
+    def _find(self, name: str) -> Route:
+        bot = self.index.bot(name)
+        if bot is None:
+            # A private bot, most likely: it is Poe's to say that there is none.
+            return Route(name, name, hold=False, parameters={}, system_prompt=None, declared=frozenset())
+        return Route(
+            name,
+            bot.name,
+            hold=bot.settings.replace_response,
+            parameters=bot.settings.parameters,
+            system_prompt=bot.settings.system_prompt,
+            declared=bot.declared,
+        )
+
+
+class Catalog:
+    """Poe's list as models.yaml edits it; `start` keeps it fresh, and every call sees the latest models.yaml."""
+
+    def __init__(
+        self, models_file: ModelsFileStore, fetch: Callable[[], list[dict[str, Any]]], refresh_seconds: float
+    ) -> None:
+        self._models_file = models_file
+        self._list = ModelList(fetch, refresh_seconds)
+        self._building = threading.Lock()
+        self._snapshot = _Snapshot(None, models_file.current(), version=0)
+
+    def start(self) -> None:
+        self._list.start()
+
+    def stop(self) -> None:
+        self._list.stop()
+
+    def resolve(self, name: str) -> Route:
+        """Where a request for `name` goes; never asks Poe, and an unknown name goes there as it stands."""
+        return self._current().route(name)
+
+    def models(self) -> list[dict[str, Any]]:
+        """The entries that clients see, in Poe's shape; the very same list object until something changes.
+
+        Raises `GatewayError` if Poe's list never came and models.yaml adds no model of its own.
+        """
+        error = self._load()
+        listed = self._current().index.listed
+        if error is not None and not listed:
+            raise error
+        return listed
+
+    def find(self, name: str) -> dict[str, Any] | None:
+        """The entry of any name that `resolve` knows, hidden ones too; None for others."""
+        error = self._load()
+        entry = self._current().index.entry(name)
+        if error is not None and entry is None:
+            raise error
+        return entry
+
+    def unedited(self) -> list[dict[str, Any]]:
+        """Poe's list as it is at this moment; raises `GatewayError`."""
+        return self._list.fresh()
+
+    def version(self) -> int:
+        """Grows whenever `models` or `resolve` may answer differently."""
+        return self._current().version
+
+    def _load(self) -> GatewayError | None:
+        try:
+            self._list.load()
+        except GatewayError as error:
+            return error
+        return None
+
+    def _current(self) -> _Snapshot:
+        entries, file = self._list.entries, self._models_file.current()
+        snapshot = self._snapshot
+        if snapshot.entries is entries and snapshot.file is file:
+            return snapshot
+        with self._building:
+            entries, snapshot = self._list.entries, self._snapshot
+            if snapshot.entries is not entries or snapshot.file is not file:
+                snapshot = self._snapshot = _Snapshot(entries, file, snapshot.version + 1)
+            return snapshot

@@ -1,0 +1,38 @@
+"""The one place where the order of the stages is written."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from poe2openai.core.events import AnswerEvent
+from poe2openai.core.tokens import TokenCounter
+from poe2openai.pipeline import files, parts, replace, stop, thinking, usage
+from poe2openai.poe.events import PoeEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineOptions:
+    """What one request needs of the pipeline.
+
+    `hold` is the model's policy, `whole` says that the client waits for the whole answer: either way nothing goes out
+    before Poe is done. `input_tokens` is None where nobody asked for usage. `note` takes what the log should say.
+    """
+
+    hold: bool
+    whole: bool
+    stop: tuple[str, ...]
+    max_tokens: int | None
+    counter: TokenCounter
+    input_tokens: Callable[[], int] | None
+    note: Callable[[str], None]
+
+
+def pipeline(batches: Iterable[list[PoeEvent]], options: PipelineOptions) -> Iterator[list[AnswerEvent]]:
+    """Poe's events become the answer's; stages that this request has no use for are left out."""
+    settled = replace.settle(batches, hold=options.hold or options.whole, note=options.note)
+    pieces = thinking.split(files.link(settled))
+    if options.stop or options.max_tokens is not None:
+        pieces = stop.enforce(pieces, stop=options.stop, max_tokens=options.max_tokens, counter=options.counter)
+    events = parts.assemble(pieces)
+    if options.input_tokens is not None:
+        events = usage.fill(events, input_tokens=options.input_tokens, counter=options.counter)
+    return events

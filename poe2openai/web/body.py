@@ -1,0 +1,78 @@
+"""Reads a request's body, counting its bytes as they come: a chunked body has no other bound."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, cast
+
+import gevent
+from gevent.monkey import is_module_patched
+from gunicorn.http.errors import ParseException
+
+from poe2openai.core.errors import ErrorKind, GatewayError
+
+_PIECE = 256 * 1024
+
+# A body that comes faster than this never runs into the deadline, however large it is.
+_LEAST_BYTES_PER_SECOND = 16 * 1024
+
+
+def read_body(environ: dict[str, Any], *, limit: int, timeout: float) -> bytes:
+    """The whole body of a WSGI request, `limit` bytes at most; `timeout` seconds are granted, and more as it comes.
+
+    Raises `GatewayError`: TOO_LARGE, REQUEST_TIMEOUT, or INVALID_REQUEST for broken framing.
+    """
+    length = _content_length(environ)
+    if length is not None and length > limit:
+        raise _too_large(limit)
+    if length is None and not environ.get("wsgi.input_terminated"):
+        return b""
+    with _framing_errors():
+        return _read(cast(BinaryIO, environ["wsgi.input"]), length, limit, timeout)
+
+
+def _read(source: BinaryIO, length: int | None, limit: int, timeout: float) -> bytes:
+    pieces: list[bytes] = []
+    received = 0
+    started = time.monotonic()
+    while length is None or received < length:
+        deadline = started + timeout + received / _LEAST_BYTES_PER_SECOND
+        with _give_up_at(deadline):
+            piece = source.read(_PIECE if length is None else min(_PIECE, length - received))
+        if not piece:
+            break
+        received += len(piece)
+        if received > limit:
+            raise _too_large(limit)
+        pieces.append(piece)
+    if length is not None and received < length:
+        raise GatewayError(ErrorKind.INVALID_REQUEST, "The request's body ended before its Content-Length.")
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+@contextmanager
+def _give_up_at(deadline: float) -> Iterator[None]:
+    """Under gevent alone: a thread that waits for a socket cannot be called back."""
+    if not is_module_patched("socket"):
+        yield
+        return
+    error = GatewayError(ErrorKind.REQUEST_TIMEOUT, "The request's body did not come in time.")
+    with gevent.Timeout(max(deadline - time.monotonic(), 0.01), error):
+        yield
+
+
+@contextmanager
+def _framing_errors() -> Iterator[None]:
+    try:
+        yield
+    except (ParseException, OSError, ValueError) as error:
+        raise GatewayError(ErrorKind.INVALID_REQUEST, "The request's body could not be read.") from error
+
+
+def _content_length(environ: dict[str, Any]) -> int | None:
+    text = environ.get("CONTENT_LENGTH") or ""
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _too_large(limit: int) -> GatewayError:
+    return GatewayError(ErrorKind.TOO_LARGE, f"The request's body is larger than the {limit} bytes allowed here.")

@@ -1,0 +1,64 @@
+"""Puts a worker's app together."""
+
+from flask import Flask
+from gevent.monkey import is_module_patched
+
+from poe2openai.config.models_file import ModelsFileStore
+from poe2openai.config.settings import Settings, load_settings
+from poe2openai.gateway.catalog import Catalog
+from poe2openai.gateway.exchange import Exchange
+from poe2openai.gateway.keys import KeyRing
+from poe2openai.gateway.tokens import tokenizer
+from poe2openai.poe.client import PoeClient
+from poe2openai.web import cors, errors, health, limits, log_format, pages, request_log
+from poe2openai.web.api import chat, models
+from poe2openai.web.hang_up import HangUpWatcher
+from poe2openai.web.services import EXTENSION, Services
+
+# A thread that waits for Poe looks this often whether its client is still there; a greenlet is told.
+_THREAD_TICK_SECONDS = 0.5
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The WSGI app; the settings are the environment's unless given. Raises `SettingsError`."""
+    settings = settings or load_settings()
+    log_format.configure(settings.log_level, settings.log_format)
+    app = Flask("poe2openai", root_path=None, static_folder="../static", template_folder="../templates")
+    # Before all that may answer by itself: each of them is logged too.
+    request_log.install(app)
+    errors.install(app)
+    cors.install(app)
+    app.extensions[EXTENSION] = _services(app, settings)
+    for blueprint in (chat.blueprint, models.blueprint, health.blueprint, pages.blueprint):
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _services(app: Flask, settings: Settings) -> Services:
+    models_file = ModelsFileStore(settings.config_dir, settings.models_yaml)
+    keys = KeyRing(settings.poe_api_keys, settings.access_tokens, settings.allow_client_keys)
+    poe = PoeClient(
+        settings.poe_base_url,
+        proxy=settings.proxy,
+        connect_timeout=settings.upstream_connect_timeout,
+        idle_timeout=settings.upstream_idle_timeout,
+        tick=_tick(settings.stream_ping_seconds),
+    )
+    catalog = Catalog(models_file, lambda: poe.models(models_file.current().api_token), settings.models_refresh_seconds)
+    catalog.start()
+    return Services(
+        settings=settings,
+        models_file=models_file,
+        catalog=catalog,
+        keys=keys,
+        poe=poe,
+        exchange=Exchange(poe, keys, tokenizer, ping_seconds=settings.stream_ping_seconds),
+        limits=limits.install(app, settings),
+        hang_up=HangUpWatcher(),
+    )
+
+
+def _tick(ping_seconds: float) -> float:
+    """How often silence is told: finely enough that a ping is late by a quarter of its interval at most."""
+    tick = ping_seconds / 4
+    return tick if is_module_patched("socket") else min(tick, _THREAD_TICK_SECONDS)

@@ -1,0 +1,96 @@
+"""Notices clients that hang up, also while there is nothing to write to them.
+
+Under gevent one watcher a worker looks at all connections twice a second and kills the greenlet whose client is gone;
+its `finally` blocks then end the upstream request. Threads cannot be killed: under `flask run` whoever waits asks.
+"""
+
+import select
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any, Protocol
+
+import gevent
+from gevent import GreenletExit
+from gevent.monkey import get_original, is_module_patched
+
+_INTERVAL_SECONDS = 0.4
+_GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR | select.POLLNVAL
+
+
+class ClientGone(GreenletExit):  # type: ignore[misc]
+    """The client hung up; no `except Exception` holds it, and gunicorn takes it for a quiet end."""
+
+
+class _Pollable(Protocol):
+    def fileno(self) -> int: ...
+
+
+class HangUpWatcher:
+    """One a worker."""
+
+    def __init__(self) -> None:
+        self._poll = get_original("select", "poll")()
+        self._watched: dict[int, gevent.Greenlet] = {}
+        self._running = False
+        self._by_greenlets = is_module_patched("socket")
+
+    def watch(self, environ: dict[str, Any]) -> "Watched":
+        """Watches the client of a request until the context ends."""
+        socket = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
+        return Watched(self, socket)
+
+    def add(self, descriptor: int) -> None:
+        if not self._by_greenlets:
+            return
+        self._watched[descriptor] = gevent.getcurrent()
+        self._poll.register(descriptor, _GONE)
+        if not self._running:
+            self._running = True
+            gevent.spawn(self._run)
+
+    def remove(self, descriptor: int) -> None:
+        if self._watched.pop(descriptor, None) is not None:
+            self._poll.unregister(descriptor)
+
+    def is_gone(self, descriptor: int) -> bool:
+        """Whether a client is gone, for those who cannot be killed. Under gevent the watcher itself sees to it."""
+        if self._by_greenlets:
+            return False
+        poll = select.poll()
+        poll.register(descriptor, _GONE)
+        return bool(poll.poll(0))
+
+    def _run(self) -> None:
+        try:
+            while self._watched:
+                gevent.sleep(_INTERVAL_SECONDS)
+                for descriptor, _ in self._poll.poll(0):
+                    greenlet = self._watched.get(descriptor)
+                    self.remove(descriptor)
+                    if greenlet is not None:
+                        gevent.kill(greenlet, ClientGone)
+        finally:
+            self._running = False
+
+
+class Watched(AbstractContextManager["Watched"]):
+    """One request's client."""
+
+    def __init__(self, watcher: HangUpWatcher, socket: _Pollable | None) -> None:
+        self._watcher = watcher
+        self._descriptor = socket.fileno() if socket is not None else -1
+        if self._descriptor >= 0:
+            watcher.add(self._descriptor)
+
+    def is_gone(self) -> bool:
+        return self._descriptor >= 0 and self._watcher.is_gone(self._descriptor)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            self._watcher.remove(self._descriptor)
+            self._descriptor = -1

@@ -1,0 +1,36 @@
+"""What the views need, made once a worker."""
+
+from dataclasses import dataclass, field
+from time import time
+from typing import cast
+
+from flask import current_app
+
+from poe2openai.config.models_file import ModelsFileStore
+from poe2openai.config.settings import Settings
+from poe2openai.gateway.catalog import Catalog
+from poe2openai.gateway.exchange import Exchange
+from poe2openai.gateway.keys import KeyRing
+from poe2openai.poe.client import PoeClient
+from poe2openai.web.hang_up import HangUpWatcher
+from poe2openai.web.limits import Limits
+
+EXTENSION = "poe2openai"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    settings: Settings
+    models_file: ModelsFileStore
+    catalog: Catalog
+    keys: KeyRing
+    poe: PoeClient
+    exchange: Exchange
+    limits: Limits
+    hang_up: HangUpWatcher
+    started: float = field(default_factory=time)
+
+
+def services() -> Services:
+    """The running app's services."""
+    return cast(Services, current_app.extensions[EXTENSION])

@@ -1,0 +1,145 @@
+"""Writes an answer to the client: as a stream with pings, or whole."""
+
+import errno
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import chain
+from typing import Protocol
+
+from flask import Response
+
+from poe2openai.core.collect import Answer, collect
+from poe2openai.core.events import AnswerEvent, Failed, Started
+from poe2openai.dialects.sse import comment
+from poe2openai.gateway.record import RequestRecord
+from poe2openai.web.hang_up import ClientGone, Watched
+
+PING = comment("ping")
+STREAM_HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache",
+    "X-Accel-Buffering": "no",
+}
+
+# A ping that is due within this share of its interval goes out at once: the next occasion may be a tick away.
+_DUE = 0.95
+
+
+Batches = Iterator[list[AnswerEvent]]
+Answering = Generator[list[AnswerEvent]]
+
+
+class Encoder(Protocol):
+    """How a dialect writes events: the frames of a batch, nothing where there is nothing to say."""
+
+    def encode(self, batch: list[AnswerEvent]) -> bytes: ...
+
+
+class AnswerBrokeOff(ConnectionResetError):
+    """Ends the connection without the last HTTP chunk, so that a proxy sees the cut; servers take it quietly."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ECONNRESET, "the answer broke off")
+
+
+
+
+def stream_answer(
+    batches: Answering,
+    encoder: Encoder,
+    *,
+    ping_seconds: float,
+    watched: Watched,
+    record: RequestRecord,
+    on_close: Callable[[], None],
+) -> Response:
+    """A streamed answer. Raises the error of an answer that failed before there was anything to send.
+
+    `on_close` is called once the stream is over, however it ended.
+    """
+    first = _await_first(batches, ping_seconds, watched)
+    body = _Body(chain((first,), batches), batches, encoder, ping_seconds, watched, record, on_close)
+    # Passed through as it is: there is nothing for werkzeug to encode.
+    return Response(body, headers=STREAM_HEADERS, direct_passthrough=True)
+
+
+def whole_answer(batches: Answering, watched: Watched) -> Answer:
+    """A whole answer; raises what it failed with, and `ClientGone` where nobody waits for it any more."""
+    return collect(_while_wanted(batches, watched))
+
+
+def _await_first(batches: Batches, ping_seconds: float, watched: Watched) -> list[AnswerEvent]:
+    """What to begin with, nothing where a ping is due: an error that comes first can still be told by its status."""
+    opened = time.monotonic()
+    for batch in _while_wanted(batches, watched):
+        if batch:
+            if isinstance(batch[-1], Failed) and all(isinstance(event, Started) for event in batch[:-1]):
+                raise batch[-1].error
+            return batch
+        if time.monotonic() - opened >= ping_seconds * _DUE:
+            break
+    return []
+
+
+def _while_wanted(batches: Batches, watched: Watched) -> Batches:
+    for batch in batches:
+        if not batch and watched.is_gone():
+            raise ClientGone
+        yield batch
+
+
+class _Body(Iterable[bytes]):
+    """The response's body; the server calls `close` also where it never began to read."""
+
+    def __init__(
+        self,
+        events: Batches,
+        batches: Answering,
+        encoder: Encoder,
+        ping_seconds: float,
+        watched: Watched,
+        record: RequestRecord,
+        on_close: Callable[[], None],
+    ) -> None:
+        self._batches = batches
+        self._watched = watched
+        self._record = record
+        self._on_close = on_close
+        self._ended = False
+        self._closed = False
+        self._chunks = self._write(events, encoder, ping_seconds * _DUE)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._record.hung_up = not self._ended
+        self._watched.close()
+        try:
+            self._chunks.close()
+            self._batches.close()
+        finally:
+            self._on_close()
+
+    def _write(self, events: Batches, encoder: Encoder, due: float) -> Generator[bytes]:
+        record, clock = self._record, time.monotonic
+        # So that an empty first batch, the sign that a ping is due, pings.
+        written = -due
+        for batch in events:
+            frames = encoder.encode(batch) if batch else b""
+            if not frames:
+                if self._watched.is_gone():
+                    return
+                if clock() - written < due:
+                    continue
+                frames = PING
+            record.output_bytes += len(frames)
+            yield frames
+            written = clock()
+            if batch and isinstance(batch[-1], Failed):
+                self._ended = True
+                raise AnswerBrokeOff
+        self._ended = True

@@ -1,0 +1,275 @@
+from typing import Any
+
+import orjson
+import pytest
+
+from poe2openai.core.errors import ErrorKind, GatewayError
+from poe2openai.core.request import (
+    Message,
+    ModelRequest,
+    Sampling,
+    Text,
+    Tool,
+    ToolChoice,
+    ToolChoiceMode,
+)
+from poe2openai.dialects.chat_completions.decode import decode
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def request(**fields: Any) -> ModelRequest:
+    return decode(orjson.dumps({"model": "m", "messages": HELLO} | fields))
+
+
+def refusal(**fields: Any) -> tuple[str | None, str]:
+    with pytest.raises(GatewayError) as caught:
+        request(**fields)
+    assert caught.value.kind is ErrorKind.INVALID_REQUEST
+    return caught.value.param, caught.value.message
+
+
+def test_a_minimal_request() -> None:
+    assert decode(b'{"model":"GPT-4o","messages":[{"role":"user","content":"Hello"}]}') == ModelRequest(
+        model="GPT-4o", messages=(Message("user", (Text("Hello"),)),)
+    )
+
+
+def test_a_full_request() -> None:
+    decoded = request(
+        stream=True,
+        stream_options={"include_usage": True},
+        temperature=0.5,
+        logit_bias={"50256": -100},
+        stop=["a", "", "b", "a"],
+        max_completion_tokens=100,
+        aspect_ratio="16:9",
+    )
+
+    assert decoded == ModelRequest(
+        model="m",
+        messages=(Message("user", (Text("Hello"),)),),
+        sampling=Sampling(temperature=0.5, logit_bias={"50256": -100.0}),
+        stop=("a", "b"),
+        max_tokens=100,
+        stream=True,
+        include_usage=True,
+        extra={"aspect_ratio": "16:9"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        (b"", None),
+        (b"[]", None),
+        (b'{"model": "m", "messages": [', None),
+        (b'{"model": "m", "messages": [{"role": "user", "content": "\\ud800"}]}', None),
+        (b"{}", "model"),
+        (b'{"model": "", "messages": [{"role": "user", "content": "x"}]}', "model"),
+        (b'{"model": null, "messages": [{"role": "user", "content": "x"}]}', "model"),
+        (b'{"messages": [{"role": "user", "content": "x"}]}', "model"),
+        (b'{"model": "m"}', "messages"),
+        (b'{"model": "m", "messages": []}', "messages"),
+        (b'{"model": "m", "messages": null}', "messages"),
+        (b'{"model": "m", "messages": "x"}', "messages"),
+    ],
+)
+def test_a_body_that_is_no_request_names_what_is_wrong(body: bytes, param: str | None) -> None:
+    with pytest.raises(GatewayError) as caught:
+        decode(body)
+
+    assert caught.value.kind is ErrorKind.INVALID_REQUEST
+    assert caught.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"messages": ["x"]}, "messages[0]"),
+        ({"messages": [{"content": "x"}]}, "messages[0].role"),
+        ({"messages": [*HELLO, {"role": "robot", "content": "x"}]}, "messages[1].role"),
+        ({"messages": [{"role": "user", "content": 5}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": {"type": "text"}}]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": [5]}]}, "messages[0].content[0]"),
+        ({"messages": [{"role": "user", "content": ["x", {}]}]}, "messages[0].content[1].type"),
+        ({"messages": [{"role": "user", "content": [{"type": "hologram"}]}]}, "messages[0].content[0].type"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),
+        ({"messages": [{"role": "user", "content": [{"type": "text", "text": 5}]}]}, "messages[0].content[0].text"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].tool_call_id"),
+        ({"messages": [{"role": "function", "content": "x"}]}, "messages[0].name"),
+        ({"messages": [{"role": "assistant", "tool_calls": {}}]}, "messages[0].tool_calls"),
+        ({"messages": [{"role": "assistant", "tool_calls": [{}]}]}, "messages[0].tool_calls[0].id"),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"id": "1", "function": {}}]}]},
+            "messages[0].tool_calls[0].function.name",
+        ),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"id": "", "function": {"name": "", "arguments": 5}}]}]},
+            "messages[0].tool_calls[0].function.arguments",
+        ),
+        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
+        ({"tools": [{"type": "function"}]}, "tools[0].function"),
+        ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
+        ({"tools": [{"function": {"name": "f", "parameters": []}}]}, "tools[0].function.parameters"),
+        ({"tool_choice": {"type": "function"}}, "tool_choice.function"),
+        ({"tool_choice": {"type": "function", "function": {}}}, "tool_choice.function.name"),
+        ({"tool_choice": {"type": "custom"}}, "tool_choice.type"),
+        ({"n": 2}, "n"),
+        ({"stream": "yes"}, "stream"),
+    ],
+)  # fmt: skip
+def test_param_is_the_path_of_what_is_wrong(fields: dict[str, Any], param: str) -> None:
+    named, text = refusal(**fields)
+
+    assert named == param
+    assert param in text
+
+
+def test_an_unknown_part_is_told_with_the_known_ones() -> None:
+    _, text = refusal(messages=[{"role": "user", "content": ["x", {"type": "hologram"}]}])
+
+    assert text == (
+        "Invalid value: 'hologram' at messages[0].content[1].type. Supported values are: "
+        "'text', 'input_text', 'refusal', 'image_url', 'video_url', 'input_audio', 'file'."
+    )
+
+
+def test_a_tool_needs_no_more_than_its_name() -> None:
+    decoded = request(tools=[{"type": "function", "function": {"name": "now"}}, {"function": {"name": "then"}}])
+
+    assert decoded.tools == (Tool("now", None, None), Tool("then", None, None))
+
+
+def test_a_schema_travels_untouched() -> None:
+    parameters = {"$schema": "x", "anyOf": [{"type": ["string", "null"]}], "maximum": 2**53 - 1, "x": {"oneOf": []}}
+
+    decoded = request(tools=[{"type": "function", "function": {"name": "f", "parameters": parameters, "strict": True}}])
+
+    assert decoded.tools[0].parameters == parameters
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        (None, ToolChoice()),
+        ("auto", ToolChoice()),
+        ("none", ToolChoice(ToolChoiceMode.NONE)),
+        ("required", ToolChoice(ToolChoiceMode.REQUIRED)),
+        ({"type": "function", "function": {"name": "f"}}, ToolChoice(ToolChoiceMode.REQUIRED, ("f",))),
+        (
+            {
+                "type": "allowed_tools",
+                "allowed_tools": {
+                    "mode": "auto",
+                    "tools": [{"type": "function", "function": {"name": "f"}}, {"function": {"name": "g"}}],
+                },
+            },
+            ToolChoice(ToolChoiceMode.AUTO, ("f", "g")),
+        ),
+    ],
+)
+def test_tool_choice(choice: Any, expected: ToolChoice) -> None:
+    assert request(tool_choice=choice).tool_choice == expected
+
+
+@pytest.mark.parametrize(("choice", "mode"), [("none", ToolChoiceMode.NONE), ("auto", ToolChoiceMode.AUTO)])
+def test_function_call_is_tool_choice_of_old(choice: str, mode: ToolChoiceMode) -> None:
+    assert request(function_call=choice).tool_choice == ToolChoice(mode)
+    assert request(function_call=choice, tool_choice="required").tool_choice.mode is ToolChoiceMode.REQUIRED
+
+
+@pytest.mark.parametrize(
+    ("stop", "expected"),
+    [(None, ()), ("", ()), ("END", ("END",)), ([], ()), (["a", "b", "c", "d", "e"], ("a", "b", "c", "d", "e"))],
+)
+def test_stop(stop: Any, expected: tuple[str, ...]) -> None:
+    assert request(stop=stop).stop == expected
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({}, None),
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 7}, 7),
+        ({"max_tokens": 5, "max_completion_tokens": 7}, 5),
+        ({"max_tokens": 9, "max_completion_tokens": 7}, 7),
+        ({"max_tokens": None, "max_completion_tokens": 4096.0}, 4096),
+    ],
+)
+def test_of_two_limits_the_smaller_counts(limits: dict[str, Any], expected: int | None) -> None:
+    assert request(**limits).max_tokens == expected
+
+
+@pytest.mark.parametrize("options", [None, {}, {"include_usage": False}, {"include_usage": None}])
+def test_usage_in_a_stream_has_to_be_asked_for(options: Any) -> None:
+    decoded = request(stream=True, stream_options=options)
+
+    assert decoded.stream
+    assert not decoded.include_usage
+
+
+@pytest.mark.parametrize("stream", [None, False])
+def test_an_answer_is_whole_unless_a_stream_is_asked_for(stream: bool | None) -> None:
+    assert request(stream=stream).stream is False
+
+
+def test_unknown_fields_are_the_bots_own_parameters() -> None:
+    own = {
+        "thinking": {"type": "enabled", "budget_tokens": 1000},
+        "enable_thinking": False,
+        "reasoning": {"effort": "low"},
+    }
+
+    assert request(**own, web_search=True, image_only=None).extra == own | {"web_search": True}  # fmt: skip
+
+
+def test_a_literal_extra_body_is_merged_and_what_stands_beside_it_wins() -> None:
+    google = {"google": {"thinking_config": {"thinking_budget": 1000}}}
+
+    assert request(extra_body=google | {"a": 1, "b": 1}, b=2).extra == google | {"a": 1, "b": 2}
+    assert request(extra_body=None).extra == {}
+
+
+def test_known_parameters_never_travel_as_the_bots_own() -> None:
+    assert request(seed=1, user="u", top_p=0.5, reasoning_effort="high", n=1, metadata={"a": "b"}).extra == {}
+
+
+def nested(levels: int) -> Any:
+    value: Any = {}
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"thinking": None}, "thinking"),
+        ({"extra_body": {"google": None}}, "extra_body.google"),
+        ({"tools": [{"function": {"name": "f"}}, {"function": {"name": "g", "parameters": None}}]},
+         "tools[1].function.parameters"),
+        ({"functions": [{"name": "f", "parameters": None}]}, "functions[0].parameters"),
+    ],
+)  # fmt: skip
+def test_what_is_too_deep_to_be_written_again_is_refused(fields: dict[str, Any], param: str) -> None:
+    body = orjson.dumps({"model": "m", "messages": HELLO} | fields)
+    for levels, refused in ((100, False), (500, True)):
+        deep = b'{"a":' * levels + b"{}" + b"}" * levels
+        if not refused:
+            decode(body.replace(b"null", deep))
+            continue
+        with pytest.raises(GatewayError, match="nested too deeply") as caught:
+            decode(body.replace(b"null", deep))
+        assert caught.value.param == param
+
+
+def test_two_long_names_that_begin_alike_are_both_looked_at() -> None:
+    name = b"x" * 200
+    deep = b"[" * 500 + b"]" * 500
+    body = b'{"model":"m","messages":[{"role":"user","content":"x"}],"%s1":%s,"%s2":1}' % (name, deep, name)
+
+    with pytest.raises(GatewayError, match="nested too deeply"):
+        decode(body)

@@ -1,0 +1,271 @@
+"""Messages, their parts, and the history of tools and thoughts."""
+
+from typing import Any
+
+import orjson
+import pytest
+
+from poe2openai.core.errors import ErrorKind, GatewayError
+from poe2openai.core.request import (
+    Inline,
+    Media,
+    Message,
+    ModelRequest,
+    Part,
+    Reasoning,
+    Text,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolChoiceMode,
+    ToolResult,
+    Url,
+)
+from poe2openai.dialects.chat_completions.decode import decode
+
+HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def request(**fields: Any) -> ModelRequest:
+    return decode(orjson.dumps({"model": "m", "messages": HELLO} | fields))
+
+
+def message(**fields: Any) -> Message:
+    return request(messages=[fields]).messages[0]
+
+
+def parts(*content: Any) -> tuple[Part, ...]:
+    return message(role="user", content=list(content)).parts
+
+
+def refusal(**fields: Any) -> tuple[str | None, str]:
+    with pytest.raises(GatewayError) as caught:
+        request(**fields)
+    assert caught.value.kind is ErrorKind.INVALID_REQUEST
+    return caught.value.param, caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("role", "as_role"), [("system", "system"), ("developer", "system"), ("user", "user"), ("assistant", "assistant")]
+)
+def test_roles(role: str, as_role: str) -> None:
+    assert message(role=role, content="x", name="Anna") == Message(as_role, (Text("x"),))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("content", ["", None, [], [""], [{"type": "text", "text": ""}]])
+@pytest.mark.parametrize("role", ["system", "developer", "user", "assistant"])
+def test_an_empty_message_has_no_parts(role: str, content: Any) -> None:
+    assert message(role=role, content=content).parts == ()
+
+
+def test_a_message_may_have_no_content_at_all() -> None:
+    assert message(role="user").parts == ()
+
+
+def test_white_space_is_content() -> None:
+    assert message(role="user", content=" \n").parts == (Text(" \n"),)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        "Hello",
+        {"type": "text", "text": "Hello"},
+        {"type": "text", "text": "Hello", "cache_control": {"type": "ephemeral"}},
+        {"text": "Hello"},
+        {"type": "input_text", "text": "Hello"},
+        {"type": "refusal", "refusal": "Hello"},
+    ],
+)
+def test_text_has_many_shapes(part: Any) -> None:
+    assert parts(part) == (Text("Hello"),)
+
+
+def test_parts_keep_their_order() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+
+    assert parts("a", image, "", "b") == (
+        Text("a"),
+        Media(Url("https://example.com/a.png"), None, None, "messages[0].content[1].image_url.url"),
+        Text("b"),
+    )
+
+
+MEDIA = [
+    (
+        {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "high"}},
+        Media(Url("https://example.com/a.png"), None, None, "messages[0].content[0].image_url.url"),
+    ),
+    (
+        {"type": "image_url", "image_url": "data:image/png;base64,aGk="},
+        Media(Inline("aGk="), "image/png", None, "messages[0].content[0].image_url"),
+    ),
+    (
+        {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,aGk="}},
+        Media(Inline("aGk="), "video/mp4", None, "messages[0].content[0].video_url.url"),
+    ),
+    (
+        {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}},
+        Media(Inline("aGk="), "audio/wav", None, "messages[0].content[0].input_audio.data"),
+    ),
+    (
+        {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "MP3"}},
+        Media(Inline("aGk="), "audio/mpeg", None, "messages[0].content[0].input_audio.data"),
+    ),
+    (
+        {"type": "input_audio", "input_audio": {"data": "data:;base64,aGk=", "format": "m4a"}},
+        Media(Inline("aGk="), "audio/mp4", None, "messages[0].content[0].input_audio.data"),
+    ),
+    (
+        {"type": "file", "file": {"file_data": "data:application/pdf;base64,aGk=", "filename": "a.pdf"}},
+        Media(Inline("aGk="), "application/pdf", "a.pdf", "messages[0].content[0].file.file_data"),
+    ),
+    (
+        {"type": "file", "file": {"file_data": "aGk=", "filename": None}},
+        Media(Inline("aGk="), None, None, "messages[0].content[0].file.file_data"),
+    ),
+    (
+        {"type": "file", "file": {"file_data": "https://example.com/a.pdf", "filename": "a.pdf"}},
+        Media(Url("https://example.com/a.pdf"), None, "a.pdf", "messages[0].content[0].file.file_data"),
+    ),
+    (
+        {"type": "file", "file": {"file_id": "https://example.com/a.pdf"}},
+        Media(Url("https://example.com/a.pdf"), None, None, "messages[0].content[0].file.file_id"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("part", "expected"), MEDIA)
+def test_media(part: dict[str, Any], expected: Media) -> None:
+    assert parts(part) == (expected,)
+
+
+@pytest.mark.parametrize(
+    ("part", "param"),
+    [
+        ({"type": "image_url"}, "image_url"),
+        ({"type": "image_url", "image_url": 5}, "image_url"),
+        ({"type": "image_url", "image_url": {}}, "image_url.url"),
+        ({"type": "image_url", "image_url": {"url": "a.png"}}, "image_url.url"),
+        ({"type": "image_url", "image_url": ""}, "image_url"),
+        ({"type": "input_audio", "input_audio": {"data": "aGk="}}, "input_audio.format"),
+        ({"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav\r\nX: y"}}, "input_audio.format"),
+        ({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}, "input_audio.data"),
+        ({"type": "file", "file": {}}, "file.file_data"),
+        ({"type": "file", "file": {"file_data": "", "filename": "a.pdf"}}, "file.file_data"),
+        ({"type": "file", "file": {"file_id": "file-abc"}}, "file.file_id"),
+    ],
+)
+def test_media_that_cannot_be_had_names_its_place(part: dict[str, Any], param: str) -> None:
+    named, _ = refusal(messages=[*HELLO, {"role": "user", "content": ["x", part]}])
+
+    assert named == f"messages[1].content[1].{param}"
+
+
+def test_a_hundred_megabytes_of_picture_are_not_looked_through() -> None:
+    data = "A" * 5_000_000
+
+    decoded = parts({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}})
+
+    assert isinstance(decoded[0], Media)
+    assert decoded[0].source == Inline(data)
+
+
+def called(id: str, name: str, arguments: Any) -> dict[str, Any]:
+    return {"id": id, "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def test_calls_follow_what_was_said_and_thought() -> None:
+    decoded = message(
+        role="assistant",
+        content="Let me look.",
+        reasoning_content="They ask for the weather.",
+        tool_calls=[called("call_1", "weather", '{"city": "Oslo"}'), called("call_2", "time", "")],
+        annotations=[],
+        audio=None,
+        refusal=None,
+    )
+
+    assert decoded.parts == (
+        Reasoning("They ask for the weather."),
+        Text("Let me look."),
+        ToolCall("call_1", "weather", '{"city": "Oslo"}'),
+        ToolCall("call_2", "time", ""),
+    )
+
+
+@pytest.mark.parametrize("content", [None, "", []])
+def test_calls_without_a_word(content: Any) -> None:
+    decoded = message(role="assistant", content=content, tool_calls=[called("call_1", "weather", "{}")])
+
+    assert decoded.parts == (ToolCall("call_1", "weather", "{}"),)
+
+
+@pytest.mark.parametrize("tool_calls", [None, []])
+def test_no_calls(tool_calls: Any) -> None:
+    assert message(role="assistant", content="x", tool_calls=tool_calls).parts == (Text("x"),)
+
+
+def test_a_call_may_lack_its_type_and_arguments() -> None:
+    decoded = message(role="assistant", tool_calls=[{"id": "call_1", "function": {"name": "now"}}])
+
+    assert decoded.parts == (ToolCall("call_1", "now", ""),)
+
+
+@pytest.mark.parametrize(
+    "thought",
+    [
+        {"reasoning_content": "Hm."},
+        {"reasoning": "Hm."},
+        {"reasoning_content": "Hm.", "reasoning": "Hm."},
+        {"reasoning_content": None, "reasoning": "Hm."},
+    ],
+)
+def test_a_thought_comes_back_under_either_name(thought: dict[str, Any]) -> None:
+    assert message(role="assistant", content="x", **thought).parts == (Reasoning("Hm."), Text("x"))
+
+
+@pytest.mark.parametrize("thought", ["", None, {"summary": []}, [], 5])
+def test_a_thought_that_is_no_text_is_ignored(thought: Any) -> None:
+    assert message(role="assistant", content="x", reasoning=thought).parts == (Text("x"),)
+
+
+def test_a_refusal_is_what_was_said_where_nothing_else_was() -> None:
+    assert message(role="assistant", content=None, refusal="No.").parts == (Text("No."),)
+    assert message(role="assistant", content="Yes.", refusal="No.").parts == (Text("Yes."),)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("12 °C", (Text("12 °C"),)),
+        ([{"type": "text", "text": "12"}, {"type": "text", "text": "°C"}], (Text("12"), Text("°C"))),
+        ("", ()),
+        (None, ()),
+        (
+            [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}],
+            (Media(Url("https://example.com/a.png"), None, None, "messages[0].content[0].image_url.url"),),
+        ),
+    ],
+)
+def test_a_tool_result(content: Any, expected: tuple[Part, ...]) -> None:
+    decoded = message(role="tool", tool_call_id="call_1", content=content)
+
+    assert decoded == Message("tool", (ToolResult("call_1", expected),))
+
+
+def test_the_functions_of_old() -> None:
+    decoded = request(
+        functions=[{"name": "weather", "description": "d", "parameters": {"type": "object"}}],
+        function_call={"name": "weather"},
+        messages=[
+            *HELLO,
+            {"role": "assistant", "content": None, "function_call": {"name": "weather", "arguments": "{}"}},
+            {"role": "function", "name": "weather", "content": "12 °C"},
+        ],
+    )
+
+    assert decoded.tools == (Tool("weather", "d", {"type": "object"}),)
+    assert decoded.tool_choice == ToolChoice(ToolChoiceMode.REQUIRED, ("weather",))
+    assert decoded.messages[1].parts == (ToolCall("weather", "weather", "{}"),)
+    assert decoded.messages[2] == Message("tool", (ToolResult("weather", (Text("12 °C"),)),))

@@ -1,0 +1,151 @@
+import re
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+import pytest
+from openai.types.chat import completion_create_params as reference
+
+from poe2openai.core.errors import GatewayError
+from poe2openai.dialects.chat_completions import schema
+from poe2openai.dialects.chat_completions.schema import AcceptedParameters, ChatCompletionBody
+from poe2openai.dialects.validation import validate
+
+API_PAGE = Path(__file__).resolve().parents[3] / "docs" / "api.md"
+SDK_PARAMETERS = sorted(
+    get_type_hints(reference.CompletionCreateParamsNonStreaming).keys()
+    | get_type_hints(reference.CompletionCreateParamsStreaming).keys()
+)
+MINIMAL: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def accept(**fields: Any) -> ChatCompletionBody:
+    return validate(ChatCompletionBody, MINIMAL | fields)
+
+
+@pytest.mark.parametrize("name", SDK_PARAMETERS)
+def test_every_parameter_of_the_official_sdk_is_known(name: str) -> None:
+    assert name in ChatCompletionBody.model_fields
+
+
+@pytest.mark.parametrize("name", SDK_PARAMETERS)
+def test_every_parameter_is_documented(name: str) -> None:
+    assert re.search(rf"^\|[^|]*`{name}`", API_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def documented_as(effect: str) -> set[str]:
+    rows = re.findall(r"^\|([^|]+)\|([^|]+)\|", API_PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return {name for names, stated in rows if effect in stated for name in re.findall(r"`(\w+)`", names)}
+
+
+def test_what_has_no_effect_is_documented_to_have_none() -> None:
+    assert documented_as("accepted without effect") == set(AcceptedParameters.model_fields)
+
+
+EXAMPLES: dict[str, Any] = {
+    "audio": {"format": "wav", "voice": "alloy"},
+    "frequency_penalty": 0.5,
+    "logprobs": True,
+    "metadata": {"session": "1", "nested": {"a": 1}},
+    "modalities": ["text"],
+    "moderation": {"model": "omni-moderation-latest"},
+    "parallel_tool_calls": False,
+    "prediction": {"type": "content", "content": "x"},
+    "presence_penalty": -1,
+    "prompt_cache_key": "k",
+    "prompt_cache_options": {"mode": "implicit"},
+    "prompt_cache_retention": "24h",
+    "reasoning_effort": "high",
+    "response_format": {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": {"$defs": {}}}},
+    "safety_identifier": "s",
+    "seed": 7,
+    "service_tier": "auto",
+    "store": False,
+    "top_logprobs": 2,
+    "top_p": 1,
+    "user": "u",
+    "verbosity": "low",
+    "web_search_options": {"search_context_size": "low"},
+}
+
+
+def test_there_is_an_example_for_every_parameter_without_effect() -> None:
+    assert set(EXAMPLES) == set(AcceptedParameters.model_fields)
+
+
+@pytest.mark.parametrize(("name", "value"), EXAMPLES.items())
+def test_a_parameter_without_effect_is_accepted(name: str, value: Any) -> None:
+    assert getattr(accept(**{name: value}), name) == value
+    assert not accept(**{name: value}).model_extra
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_parameter_without_effect_still_has_its_type(name: str) -> None:
+    wrong = "x" if not isinstance(EXAMPLES[name], str) else 5
+    with pytest.raises(GatewayError) as caught:
+        accept(**{name: wrong})
+
+    assert caught.value.param == name
+
+
+@pytest.mark.parametrize("name", sorted(set(ChatCompletionBody.model_fields) - {"model", "messages"}))
+def test_null_is_the_same_as_absent(name: str) -> None:
+    assert getattr(accept(**{name: None}), name) is None
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens", "n", "seed", "top_logprobs"])
+def test_an_integer_may_be_written_with_a_point(name: str) -> None:
+    value = getattr(accept(**{name: 1.0}), name)
+
+    assert value == 1
+    assert isinstance(value, int)
+    with pytest.raises(GatewayError, match="expected an integer"):
+        accept(**{name: 1.5})
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed", "refused"),
+    [
+        ("temperature", [0, 0.7, 2, 2.0], [-0.1, 2.1, "1", True]),
+        ("max_tokens", [1, schema.MAX_TOKENS], [0, -1, schema.MAX_TOKENS + 1, "1", True]),
+        ("max_completion_tokens", [1, 32_000], [0, -1, 1e300]),
+        ("n", [1], [0, 2, -1, "1"]),
+        ("logit_bias", [{}, {"1": 100, "2": -100, "3": 0.5}], [{"1": 101}, {"1": "x"}, {"1": None}, []]),
+        ("stop", ["x", "", [], ["a"] * 5, ["", "b"]], [5, [5], ["a", None], ["a"] * 129]),
+        ("stream", [True, False], ["true", 1]),
+        ("stream_options", [{}, {"include_usage": True, "include_obfuscation": False}], [{"include_usage": 1}, True]),
+        ("tools", [[]], [{}, [{}], ["x"], [{"type": "function"}], [{"type": "function", "function": {"name": ""}}]]),
+        ("tool_choice", ["none", "auto", "required"], ["any", 5, {}, {"type": "custom"}, {"type": "function"}]),
+        ("function_call", ["none", "auto", {"name": "f"}], ["required", {}, {"name": 5}]),
+        ("extra_body", [{}, {"a": 1}], ["x", []]),
+    ],
+)
+def test_bounds_and_types(name: str, allowed: list[Any], refused: list[Any]) -> None:
+    for value in allowed:
+        accept(**{name: value})
+    for value in refused:
+        with pytest.raises(GatewayError) as caught:
+            accept(**{name: value})
+        assert caught.value.param is not None
+        assert re.match(rf"{name}\b", caught.value.param)
+
+
+def test_the_bias_of_very_many_tokens_is_refused_at_once() -> None:
+    accept(logit_bias={str(token): 1 for token in range(schema.MAX_BIASED_TOKENS)})
+
+    with pytest.raises(GatewayError, match="at most 1024 items, got 200000"):
+        accept(logit_bias={str(token): "x" for token in range(200_000)})
+
+
+def test_very_many_messages_are_refused() -> None:
+    validate(ChatCompletionBody, MINIMAL | {"messages": MINIMAL["messages"] * schema.MAX_MESSAGES})
+
+    with pytest.raises(GatewayError, match="at most 10000 items"):
+        validate(ChatCompletionBody, MINIMAL | {"messages": MINIMAL["messages"] * (schema.MAX_MESSAGES + 1)})
+
+
+def test_every_role_and_part_type_of_the_official_sdk_is_known() -> None:
+    roles = {value for message in get_args(schema.ChatMessage) for value in get_args(get_type_hints(message)["role"])}
+    types = {value for part in get_args(schema.ContentPart) for value in get_args(get_type_hints(part)["type"])}
+
+    assert roles == {"system", "developer", "user", "assistant", "tool", "function"}
+    assert types >= {"text", "refusal", "image_url", "input_audio", "file"}

@@ -1,0 +1,110 @@
+"""What a streamed answer's body does: when it begins, pings, breaks off and ends."""
+
+import itertools
+from collections.abc import Generator
+
+import pytest
+
+from poe2openai.core.errors import ErrorKind, GatewayError
+from poe2openai.core.events import AnswerEvent, Failed, Finished, PartDelta, PartFinished, PartStarted, Started
+from poe2openai.gateway.record import RequestRecord
+from poe2openai.web.hang_up import HangUpWatcher
+from poe2openai.web.streaming import PING, AnswerBrokeOff, stream_answer, whole_answer
+
+ERROR = GatewayError(ErrorKind.UPSTREAM_CUT_OFF, "cut off")
+OPENING: list[AnswerEvent] = [Started(), PartStarted(0, "text"), PartDelta(0, "a")]
+ENDING: list[AnswerEvent] = [PartFinished(0), Finished("stop")]
+
+
+class Names:
+    """An encoder that writes the names of events."""
+
+    def encode(self, batch: list[AnswerEvent]) -> bytes:
+        return " ".join(type(event).__name__ for event in batch).encode()
+
+
+class Source:
+    """An answer, and what became of it."""
+
+    def __init__(self, *batches: list[AnswerEvent]) -> None:
+        self._batches = batches
+        self.closed = 0
+        self.ended = 0
+        self.record = RequestRecord("req_1")
+
+    def generate(self) -> Generator[list[AnswerEvent]]:
+        try:
+            yield from self._batches
+        finally:
+            self.closed += 1
+
+    def body(self, ping_seconds: float = 60.0) -> "Generator[bytes]":
+        watched = HangUpWatcher().watch({})
+        response = stream_answer(
+            self.generate(),
+            Names(),
+            ping_seconds=ping_seconds,
+            watched=watched,
+            record=self.record,
+            on_close=self._end,
+        )
+        assert response.headers["X-Accel-Buffering"] == "no"
+        self.response = response
+        return iter(response.response)  # type: ignore[arg-type, return-value]
+
+    def _end(self) -> None:
+        self.ended += 1
+
+
+def test_an_answer_goes_out_batch_by_batch() -> None:
+    source = Source(OPENING, [], [PartDelta(0, "b")], ENDING)
+    assert list(source.body()) == [b"Started PartStarted PartDelta", b"PartDelta", b"PartFinished Finished"]
+    source.response.close()
+    assert (source.closed, source.ended, source.record.hung_up) == (1, 1, False)
+    assert source.record.output_bytes == len(b"Started PartStarted PartDelta" + b"PartDelta" + b"PartFinished Finished")
+
+
+def test_silence_is_filled_with_pings() -> None:
+    source = Source(OPENING, [], [], ENDING)
+    assert list(source.body(ping_seconds=0.0))[1:3] == [PING, PING]
+
+
+def test_silence_before_the_first_event_opens_the_stream_with_a_ping() -> None:
+    source = Source([], OPENING, ENDING)
+    assert next(source.body(ping_seconds=0.0)) == PING
+
+
+@pytest.mark.parametrize("before", [[], [Started()]])
+def test_an_answer_that_fails_first_raises_so_that_its_status_stays_true(before: list[AnswerEvent]) -> None:
+    with pytest.raises(GatewayError) as caught:
+        Source([], [*before, Failed(ERROR)]).body()
+    assert caught.value is ERROR
+
+
+@pytest.mark.parametrize("batches", [[OPENING, [Failed(ERROR)]], [[*OPENING, Failed(ERROR)]]])
+def test_an_answer_that_fails_later_says_so_and_ends_the_connection(batches: list[list[AnswerEvent]]) -> None:
+    body = Source(*batches).body()
+    said = b"".join(itertools.islice(body, len(batches)))
+    assert said.endswith(b"Failed")
+    with pytest.raises(AnswerBrokeOff):
+        next(body)
+
+
+def test_a_body_that_is_closed_closes_the_answer_and_tells_of_the_hang_up() -> None:
+    source = Source(OPENING, ENDING)
+    next(source.body())
+    source.response.close()
+    source.response.close()
+    assert (source.closed, source.ended, source.record.hung_up) == (1, 1, True)
+
+
+def test_a_body_that_nobody_read_closes_the_answer_too() -> None:
+    source = Source(OPENING, ENDING)
+    source.body()
+    source.response.close()
+    assert (source.closed, source.ended) == (1, 1)
+
+
+def test_a_whole_answer_is_folded() -> None:
+    answer = whole_answer(Source([], OPENING, ENDING).generate(), HangUpWatcher().watch({}))
+    assert answer.text("text") == "a"
