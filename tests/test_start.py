@@ -53,7 +53,7 @@ def version_of(gateway: Gateway) -> str:
 def test_a_bad_setting_ends_the_start_with_one_line(door: list[str], tmp_path: Path) -> None:
     ended = run(door, {"LOG_LEVEL": "loud"}, tmp_path)
 
-    assert ended.returncode == 1
+    assert ended.returncode != 0
     assert ended.stderr == ("poe2openai cannot start: LOG_LEVEL is 'loud', but must be debug, info, warn or error.\n")
     assert ended.stdout == ""
 
@@ -162,8 +162,8 @@ def test_gevent_patches_under_gunicorn_alone(door: list[str], make_gateway: Gate
     spy.write_text(
         "import atexit, sys\n"
         "def tell():\n"
-        "    monkey = sys.modules.get('gevent.monkey')\n"
-        "    print('patched:', bool(monkey and monkey.is_anything_patched()), 'app:', 'app' in sys.modules, flush=True)\n"
+        "    from gevent import monkey\n"
+        "    print('patched:', monkey.is_anything_patched(), 'app:', 'app' in sys.modules, flush=True)\n"
         "atexit.register(tell)\n"
     )
     gateway = make_gateway(fresh=True, command=door, PYTHONPATH=str(tmp_path))

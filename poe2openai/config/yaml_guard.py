@@ -15,7 +15,7 @@ import yaml
 
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
-MAX_NODES = 100_000
+MAX_NODES = 50_000
 # Each %TAG line is compared with all before it: in 4 MiB of them libyaml is busy for hours, before its first event.
 MAX_TAG_DIRECTIVES = 16
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

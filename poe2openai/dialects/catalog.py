@@ -98,7 +98,7 @@ def _abilities(entry: Mapping[str, Any]) -> dict[str, Any]:
     parameters = [*_SUPPORTED, *declared]
     abilities: dict[str, Any] = {}
     if "tools" in features:
-        parameters += ["tools", "tool_choice", "parallel_tool_calls"]
+        parameters += ["tools", "tool_choice"]
         abilities["functionCall"] = True
     if "web_search" in features:
         abilities["search"] = True

@@ -19,7 +19,8 @@ class Route:
     """The way from the name a client used to a bot, with the owner's policy for it.
 
     `model` is the client's name, to be echoed; `hold` keeps an answer back until it is final; `parameters` are the
-    owner's defaults; `declared` names the parameters that the bot's entry in Poe's list declares.
+    owner's defaults; `declared` names the parameters that the bot's entry in Poe's list declares, None where there
+    is no such entry.
     """
 
     model: str
@@ -27,7 +28,7 @@ class Route:
     hold: bool
     parameters: Mapping[str, Any]
     system_prompt: str | None
-    declared: frozenset[str]
+    declared: frozenset[str] | None
 
 
 class _Snapshot:
@@ -54,7 +55,7 @@ class _Snapshot:
         bot = self.index.bot(name)
         if bot is None:
             # A private bot, most likely: it is Poe's to say that there is none.
-            return Route(name, name, hold=False, parameters={}, system_prompt=None, declared=frozenset())
+            return Route(name, name, hold=False, parameters={}, system_prompt=None, declared=None)
         return Route(
             name,
             bot.name,

@@ -24,7 +24,7 @@ class Bot:
 
     name: str
     settings: ModelSettings
-    declared: frozenset[str]
+    declared: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,11 @@ def display_name(entry: Entry) -> str:
     return name if isinstance(name, str) and name.strip() else entry["id"]
 
 
-def declared_parameters(entry: Entry) -> frozenset[str]:
+def declared_parameters(entry: Entry) -> frozenset[str] | None:
+    """The names of a bot's parameters; None where its entry does not say, as for private bots."""
     parameters = entry.get("parameters")
     if not isinstance(parameters, list):
-        return frozenset()
+        return None
     names = (parameter.get("name") for parameter in parameters if isinstance(parameter, dict))
     return frozenset(name for name in names if isinstance(name, str))
 

@@ -4,6 +4,7 @@ Both see the answer as one text, so that what comes out does not depend on where
 while text is held ends without that text.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 
 from poe2openai.core.tokens import TokenCounter
@@ -30,6 +31,9 @@ def enforce(
 def _until_sequence(batches: Iterable[list[Piece]], sequences: tuple[str, ...]) -> Iterator[list[Piece]]:
     scanner = _Scanner(sequences)
     for batch in batches:
+        if len(batch) == 1 and type(piece := batch[0]) is Text and scanner.has_nothing_to_do_with(piece.text):
+            yield batch
+            continue
         yield scanner.take(batch)
         if scanner.found:
             return
@@ -43,7 +47,11 @@ class _Scanner:
         self._held = ""
         self._sequences = sequences
         self._first_characters = frozenset(sequence[0] for sequence in sequences)
+        self._beginning = re.compile(f"[{re.escape(''.join(self._first_characters))}]")
         self._reach = max(map(len, sequences)) - 1
+
+    def has_nothing_to_do_with(self, text: str) -> bool:
+        return not self._held and self._beginning.search(text) is None
 
     def take(self, batch: list[Piece]) -> list[Piece]:
         result: list[Piece] = []

@@ -13,8 +13,12 @@ def fill(
     parts: list[tuple[PartKind, list[str]]] = []
     said: list[str] = []
     for batch in batches:
+        if len(batch) == 1 and type(delta := batch[0]) is PartDelta:
+            said.append(delta.text)
+            yield batch
+            continue
         for event in batch:
-            if type(event) is PartDelta:
+            if isinstance(event, PartDelta):
                 said.append(event.text)
             elif isinstance(event, PartStarted):
                 said = [] if event.name is None else [event.name]

@@ -87,7 +87,7 @@ class BodyStream(Iterator[bytes]):
             return self._be_silent()
         except (OSError, ValueError):  # ValueError: a TLS socket that was closed from elsewhere
             self.close()
-            raise GatewayError(ErrorKind.UPSTREAM_CUT_OFF, "The connection to Poe broke off.") from None
+            raise _broken_off() from None
         except BaseException:
             self.close()
             raise
@@ -96,9 +96,7 @@ class BodyStream(Iterator[bytes]):
             self._set_wait(self._tick)
         decoder = self._decoder
         if not data:
-            decoder.end()
-            self._settle()
-            return b""
+            return self._end()
         body = decoder.feed(data)
         if decoder.done or decoder.failure is not None:
             self._settle()
@@ -148,6 +146,13 @@ class BodyStream(Iterator[bytes]):
         self._failure = None
         if sock is not None:
             hang_up(sock)
+
+    def _end(self) -> bytes:
+        if self._sock is None:  # closed from elsewhere, meanwhile
+            raise _broken_off()
+        self._decoder.end()
+        self._settle()
+        return b""
 
     def _after_end(self) -> bytes:
         failure, self._failure = self._failure, None
@@ -204,3 +209,7 @@ class BodyStream(Iterator[bytes]):
             return b"".join(pieces)
         self._reads_without_look = READS_WITHOUT_LOOK
         return pieces[0]
+
+
+def _broken_off() -> GatewayError:
+    return GatewayError(ErrorKind.UPSTREAM_CUT_OFF, "The connection to Poe broke off.")

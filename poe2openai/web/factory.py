@@ -1,10 +1,17 @@
 """Puts a worker's app together."""
 
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from flask import Flask
 from gevent.monkey import is_module_patched
 
 from poe2openai.config.models_file import ModelsFileStore
 from poe2openai.config.settings import Settings, load_settings
+from poe2openai.core.errors import ErrorKind, GatewayError
+from poe2openai.dialects.catalog import RenderedList
 from poe2openai.gateway.catalog import Catalog
 from poe2openai.gateway.exchange import Exchange
 from poe2openai.gateway.keys import KeyRing
@@ -15,15 +22,25 @@ from poe2openai.web.api import chat, models
 from poe2openai.web.hang_up import HangUpWatcher
 from poe2openai.web.services import EXTENSION, Services
 
+log = logging.getLogger(__name__)
+
 # A thread that waits for Poe looks this often whether its client is still there; a greenlet is told.
 _THREAD_TICK_SECONDS = 0.5
+
+
+class App(Flask):
+    """Flask, for views that are plain functions all."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Flask looks at each request whether each function that it calls is a coroutine."""
+        return func
 
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The WSGI app; the settings are the environment's unless given. Raises `SettingsError`."""
     settings = settings or load_settings()
     log_format.configure(settings.log_level, settings.log_format)
-    app = Flask("poe2openai", root_path=None, static_folder="../static", template_folder="../templates")
+    app = App("poe2openai", static_folder="../static", template_folder="../templates")
     # Before all that may answer by itself: each of them is logged too.
     request_log.install(app)
     errors.install(app)
@@ -44,18 +61,31 @@ def _services(app: Flask, settings: Settings) -> Services:
         idle_timeout=settings.upstream_idle_timeout,
         tick=_tick(settings.stream_ping_seconds),
     )
-    catalog = Catalog(models_file, lambda: poe.models(models_file.current().api_token), settings.models_refresh_seconds)
+    catalog = Catalog(models_file, partial(_poes_list, poe, models_file), settings.models_refresh_seconds)
     catalog.start()
     return Services(
         settings=settings,
         models_file=models_file,
         catalog=catalog,
+        rendered_models=RenderedList(),
         keys=keys,
         poe=poe,
         exchange=Exchange(poe, keys, tokenizer, ping_seconds=settings.stream_ping_seconds),
         limits=limits.install(app, settings),
         hang_up=HangUpWatcher(),
     )
+
+
+def _poes_list(poe: PoeClient, models_file: ModelsFileStore) -> list[dict[str, Any]]:
+    """Poe's list needs no key: a wrong `api_token` in models.yaml is no reason to go without it."""
+    token = models_file.current().api_token
+    try:
+        return poe.models(token)
+    except GatewayError as error:
+        if token is None or error.kind is not ErrorKind.AUTHENTICATION:
+            raise
+    log.warning("Poe refuses the api_token of models.yaml: its model list is read without")
+    return poe.models()
 
 
 def _tick(ping_seconds: float) -> float:

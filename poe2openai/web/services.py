@@ -8,6 +8,7 @@ from flask import current_app
 
 from poe2openai.config.models_file import ModelsFileStore
 from poe2openai.config.settings import Settings
+from poe2openai.dialects.catalog import RenderedList
 from poe2openai.gateway.catalog import Catalog
 from poe2openai.gateway.exchange import Exchange
 from poe2openai.gateway.keys import KeyRing
@@ -23,6 +24,7 @@ class Services:
     settings: Settings
     models_file: ModelsFileStore
     catalog: Catalog
+    rendered_models: RenderedList
     keys: KeyRing
     poe: PoeClient
     exchange: Exchange

@@ -42,8 +42,6 @@ class AnswerBrokeOff(ConnectionResetError):
         super().__init__(errno.ECONNRESET, "the answer broke off")
 
 
-
-
 def stream_answer(
     batches: Answering,
     encoder: Encoder,

@@ -5,6 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from poe2openai.config import models_file
 from poe2openai.config.models_file import ConfigState, ModelsFile, ModelsFileStore
+from tests.support.waiting import comes
 
 GOOD = "models: {gpt-5: {mapping: one}}\n"
 BETTER = "models: {gpt-5: {mapping: another}}\n"
@@ -24,13 +26,8 @@ def aliases(file: ModelsFile) -> list[str]:
     return [alias for settings in file.models.values() for alias in settings.mapping]
 
 
-def comes(check: Callable[[], bool], within: float = 1.0) -> bool:
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        if check():
-            return True
-        time.sleep(0.01)
-    return check()
+def serves(store: ModelsFileStore, alias: str) -> bool:
+    return aliases(store.current()) == [alias]
 
 
 def write(directory: Path, text: str) -> None:
@@ -55,7 +52,7 @@ class TestChanges:
         assert aliases(store.current()) == ["one"]
         for text, alias in [(BETTER, "another"), (GOOD, "one"), (BETTER, "another")]:
             save(tmp_path, text)
-            assert comes(lambda alias=alias: aliases(store.current()) == [alias])  # type: ignore[misc]
+            assert comes(partial(serves, store, alias), within=1.0)
 
     def test_a_change_of_the_same_length_at_once_after_the_start(self, tmp_path: Path) -> None:
         write(tmp_path, GOOD)
@@ -172,6 +169,14 @@ class TestBrokenFiles:
         os.mkfifo(tmp_path / "models.yaml")
         store = ModelsFileStore(tmp_path)
         assert without_time(store.state()) == ("none", False, "it is not a file")
+
+    def test_what_cannot_be_looked_at_is_told(self, tmp_path: Path) -> None:
+        (tmp_path / "models.yaml").symlink_to("models.yaml")
+        store = ModelsFileStore(tmp_path, GOOD)
+        source, ok, error = without_time(store.state())
+        assert (source, ok) == ("environment", False)
+        assert error is not None
+        assert error.startswith("it cannot be read: ")
 
     def test_a_folder_in_its_place_is_told(self, tmp_path: Path) -> None:
         """Docker makes one when a file that does not exist is mounted."""

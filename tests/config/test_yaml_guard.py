@@ -117,7 +117,7 @@ def test_no_bomb_takes_long(bomb: str) -> None:
     before = time.monotonic()
     with pytest.raises(YamlError):
         parse(BOMBS[bomb].encode())
-    assert time.monotonic() - before < 3
+    assert time.monotonic() - before < 10
 
 
 def test_size_is_bounded() -> None:

@@ -9,7 +9,8 @@ import pytest
 from poe2openai.config.models_file import ModelsFileStore
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.gateway.catalog import Catalog, Route
-from tests.support.poe_models import poe_list
+from tests.support.poe_models import ListedPoe, poe_list
+from tests.support.waiting import comes
 
 DOWN = GatewayError(ErrorKind.UPSTREAM_UNREACHABLE, "Poe cannot be reached.")
 SETTINGS = """
@@ -26,26 +27,13 @@ custom_models:
 """
 
 
-class Poe:
-    def __init__(self, answer: Any) -> None:
-        self.answer = answer
-        self.asked = 0
-
-    def fetch(self) -> list[dict[str, Any]]:
-        self.asked += 1
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        answer: list[dict[str, Any]] = self.answer
-        return answer
+@pytest.fixture
+def poe() -> ListedPoe:
+    return ListedPoe(poe_list("Claude-Sonnet-4.5", "GPT-4o", "Assistant"))
 
 
 @pytest.fixture
-def poe() -> Poe:
-    return Poe(poe_list("Claude-Sonnet-4.5", "GPT-4o", "Assistant"))
-
-
-@pytest.fixture
-def catalogs(tmp_path: Path, poe: Poe) -> Iterator[Callable[..., Catalog]]:
+def catalogs(tmp_path: Path, poe: ListedPoe) -> Iterator[Callable[..., Catalog]]:
     made: list[Catalog] = []
 
     def make(text: str = SETTINGS, refresh_seconds: float = 600.0) -> Catalog:
@@ -67,13 +55,6 @@ def write(directory: Path, text: str) -> None:
 
 def ids(catalog: Catalog) -> list[str]:
     return [entry["id"] for entry in catalog.models()]
-
-
-def comes(check: Callable[[], bool], within: float = 3.0) -> bool:
-    deadline = time.monotonic() + within
-    while not check() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return check()
 
 
 class TestResolve:
@@ -101,7 +82,7 @@ class TestResolve:
             "Be brief.",
         )
 
-    def test_it_never_asks_poe(self, catalogs: Make, poe: Poe) -> None:
+    def test_it_never_asks_poe(self, catalogs: Make, poe: ListedPoe) -> None:
         catalog = catalogs()
         assert catalog.resolve("best").bot == "Claude-Sonnet-4.5"
         assert catalog.resolve("anthropic/claude-sonnet-4.5").bot == "Claude-Sonnet-4.5"
@@ -112,7 +93,7 @@ class TestResolve:
     def test_an_unknown_name_goes_to_poe_as_it_stands(self, catalogs: Make, name: str) -> None:
         catalog = catalogs()
         catalog.models()
-        assert catalog.resolve(name) == Route(name, name, False, {}, None, frozenset())
+        assert catalog.resolve(name) == Route(name, name, False, {}, None, None)
 
     def test_a_bot_that_models_yaml_alone_knows_has_its_policy(self, catalogs: Make) -> None:
         catalog = catalogs()
@@ -153,7 +134,7 @@ class TestModels:
     def test_the_list_is_edited(self, catalogs: Make) -> None:
         assert ids(catalogs()) == ["best", "gpt-4o", "my-listed-bot"]
 
-    def test_the_same_list_until_something_changes(self, catalogs: Make, tmp_path: Path, poe: Poe) -> None:
+    def test_the_same_list_until_something_changes(self, catalogs: Make, tmp_path: Path, poe: ListedPoe) -> None:
         catalog = catalogs()
         models, version = catalog.models(), catalog.version()
         catalog.unedited()
@@ -168,7 +149,7 @@ class TestModels:
         assert comes(lambda: catalog.models() is not models)
         assert ids(catalog) == ["gpt-4o"]
 
-    def test_poe_down_serves_what_was_there(self, catalogs: Make, poe: Poe) -> None:
+    def test_poe_down_serves_what_was_there(self, catalogs: Make, poe: ListedPoe) -> None:
         catalog = catalogs("{}", 0.05)
         catalog.start()
         before = ids(catalog)
@@ -179,14 +160,14 @@ class TestModels:
         with pytest.raises(GatewayError, match="cannot be reached"):
             catalog.unedited()
 
-    def test_poe_down_from_the_start_leaves_custom_models(self, catalogs: Make, poe: Poe) -> None:
+    def test_poe_down_from_the_start_leaves_custom_models(self, catalogs: Make, poe: ListedPoe) -> None:
         poe.answer = DOWN
         catalog = catalogs()
         assert ids(catalog) == ["my-listed-bot"]
         assert catalog.find("my-listed-bot") is not None
         assert catalog.resolve("best").hold
 
-    def test_poe_down_from_the_start_and_nothing_else_is_an_error(self, catalogs: Make, poe: Poe) -> None:
+    def test_poe_down_from_the_start_and_nothing_else_is_an_error(self, catalogs: Make, poe: ListedPoe) -> None:
         poe.answer = DOWN
         catalog = catalogs("{}")
         with pytest.raises(GatewayError, match="cannot be reached"):
@@ -194,7 +175,7 @@ class TestModels:
         with pytest.raises(GatewayError, match="cannot be reached"):
             catalog.find("gpt-4o")
 
-    def test_the_background_brings_poes_news(self, catalogs: Make, poe: Poe) -> None:
+    def test_the_background_brings_poes_news(self, catalogs: Make, poe: ListedPoe) -> None:
         catalog = catalogs("{}", 0.05)
         catalog.start()
         assert comes(lambda: catalog.resolve("GPT 4o").bot == "gpt-4o")
@@ -202,12 +183,18 @@ class TestModels:
         assert comes(lambda: ids(catalog) == ["gpt-6"])
         assert catalog.resolve("openai/gpt-6-2026-08-01").bot == "gpt-6"
 
-    def test_odd_entries_do_no_harm(self, catalogs: Make, poe: Poe) -> None:
-        odd = {"created": None, "metadata": None, "parameters": "x", "context_window": [], "owned_by": 7}
+    def test_odd_entries_do_no_harm(self, catalogs: Make, poe: ListedPoe) -> None:
+        odd: dict[str, Any] = {
+            "created": None,
+            "metadata": None,
+            "parameters": "x",
+            "context_window": [],
+            "owned_by": 7,
+        }
         poe.answer = [{"id": "Bare"}, {"id": "odd", **odd}, {"id": None}, None, {"id": "bare", "late": True}]
         catalog = catalogs("models: {bare: {mapping: b}, odd: {mapping: o}}")
         assert ids(catalog) == ["b", "o"]
-        assert catalog.resolve("o").declared == frozenset()
+        assert catalog.resolve("o").declared is None
 
 
 class TestFind:
@@ -231,7 +218,7 @@ class TestFind:
         assert catalogs().find(name) is None
 
 
-def test_many_requests_while_everything_changes(catalogs: Make, tmp_path: Path, poe: Poe) -> None:
+def test_many_requests_while_everything_changes(catalogs: Make, tmp_path: Path, poe: ListedPoe) -> None:
     catalog = catalogs(SETTINGS, 0.05)
     catalog.start()
     over = threading.Event()

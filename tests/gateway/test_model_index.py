@@ -145,12 +145,13 @@ def test_settings_are_found_by_the_bots_shown_name() -> None:
     [
         ({"parameters": [{"name": "a"}, {"name": "b", "schema": None}]}, {"a", "b"}),
         ({"parameters": [{"name": None}, {}, None, "c", {"name": "d"}]}, {"d"}),
-        ({"parameters": None}, set()),
-        ({"parameters": {"name": "a"}}, set()),
-        ({}, set()),
+        ({"parameters": []}, set()),
+        ({"parameters": None}, None),
+        ({"parameters": {"name": "a"}}, None),
+        ({}, None),
     ],
 )
-def test_declared_parameters(fields: dict[str, Any], names: set[str]) -> None:
+def test_declared_parameters(fields: dict[str, Any], names: set[str] | None) -> None:
     assert declared_parameters({"id": "x", **fields}) == names
 
 

@@ -1,5 +1,7 @@
 """HTTP/1.1 as bytes: every cutting gives the same, and nothing but a `GatewayError` comes of bad bytes."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,16 +30,17 @@ def read_all(pieces: list[bytes]) -> tuple[int | None, bytes, str]:
     status: int | None = None
     body = b""
     for piece in pieces:
+        data = piece
         try:
             if decoder is None:
-                head = reader.feed(piece)
+                head = reader.feed(data)
                 if head is None:
                     continue
-                status, decoder, piece = head.status, body_decoder(head), reader.rest
+                status, decoder, data = head.status, body_decoder(head), reader.rest
         except GatewayError as error:
             return status, body, error.kind.name
-        if piece and not decoder.done and decoder.failure is None:
-            body += decoder.feed(piece)
+        if data and not decoder.done and decoder.failure is None:
+            body += decoder.feed(data)
     if decoder is None:
         return status, body, "no head"
     if not decoder.done and decoder.failure is None:
@@ -48,7 +51,7 @@ def read_all(pieces: list[bytes]) -> tuple[int | None, bytes, str]:
 
 def cut(data: bytes, *places: int) -> list[bytes]:
     edges = [0, *sorted(places), len(data)]
-    return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(edges)]
 
 
 def dechunk(data: bytes) -> tuple[bytes, ChunkedDecoder]:
@@ -148,18 +151,10 @@ class TestHead:
     def test_the_head_has_a_size_limit(self, piece: int) -> None:
         data = b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * MAX_HEAD
 
-        reader = HeadReader()
-
-        with pytest.raises(GatewayError, match="too large"):
-            for at in range(0, len(data), piece):
-                reader.feed(data[at : at + piece])
+        assert read_all([data[at : at + piece] for at in range(0, len(data), piece)])[2] == "UPSTREAM_INVALID"
 
     def test_endless_interim_responses_are_refused(self) -> None:
-        reader = HeadReader()
-
-        with pytest.raises(GatewayError, match="too large"):
-            for _ in range(MAX_HEAD):
-                reader.feed(b"HTTP/1.1 100 Continue\r\n\r\n")
+        assert read_all([b"HTTP/1.1 100 Continue\r\n\r\n"] * MAX_HEAD)[2] == "UPSTREAM_INVALID"
 
     def test_a_head_that_arrives_byte_by_byte_is_read_in_passable_time(self) -> None:
         data = b"HTTP/1.1 200 OK\r\nA: " + b"x" * (MAX_HEAD - 100) + b"\r\n\r\n"

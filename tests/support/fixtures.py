@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class GatewayFactory(Protocol):
     """`make(RATE_LIMIT_MS="100")` gives a shared gateway, `make(fresh=True)` one for this test alone.
 
-    Variables come as a mapping or by name; without `start` it is left to the test to start a fresh one.
+    Variables come as a mapping or by name.
     """
 
     def __call__(
@@ -31,7 +31,6 @@ class GatewayFactory(Protocol):
         /,
         *,
         fresh: bool = False,
-        start: bool = True,
         command: list[str] | None = None,
         poe_url: str | None = None,
         **variables: str,
@@ -53,19 +52,28 @@ def poe(_scripted_poe: ScriptedPoe) -> Iterator[ScriptedPoe]:
     _scripted_poe.reset()
 
 
+class _Gateways:
+    """All of a run: those that tests share, by their environment, and those that are on their way out."""
+
+    def __init__(self) -> None:
+        self.shared: dict[frozenset[tuple[str, str]], Gateway] = {}
+        self.ending: list[Gateway] = []
+
+
 @pytest.fixture(scope="session")
-def _shared_gateways() -> Iterator[dict[frozenset[tuple[str, str]], Gateway]]:
-    shared: dict[frozenset[tuple[str, str]], Gateway] = {}
-    yield shared
-    for gateway in shared.values():
+def _gateways() -> Iterator[_Gateways]:
+    gateways = _Gateways()
+    yield gateways
+    every = [*gateways.ending, *gateways.shared.values()]
+    for gateway in every:
+        gateway.ask_to_stop()
+    for gateway in every:
         gateway.stop()
 
 
 @pytest.fixture
 def make_gateway(
-    poe: ScriptedPoe,
-    _shared_gateways: dict[frozenset[tuple[str, str]], Gateway],
-    tmp_path_factory: pytest.TempPathFactory,
+    poe: ScriptedPoe, _gateways: _Gateways, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GatewayFactory]:
     own: list[Gateway] = []
 
@@ -74,27 +82,26 @@ def make_gateway(
         /,
         *,
         fresh: bool = False,
-        start: bool = True,
         command: list[str] | None = None,
         poe_url: str | None = None,
         **variables: str,
     ) -> Gateway:
         full = _environment(poe_url or poe.url, {**(environment or {}), **variables})
         key = frozenset({**full, "": " ".join(command or [])}.items())
-        if not fresh and key in _shared_gateways:
-            return _shared_gateways[key]
+        if not fresh and key in _gateways.shared:
+            return _gateways.shared[key]
         gateway = Gateway(full, tmp_path_factory.mktemp("gateway"), command)
-        if start:
-            gateway.start()
+        gateway.start()
         if fresh:
             own.append(gateway)
         else:
-            _shared_gateways[key] = gateway
+            _gateways.shared[key] = gateway
         return gateway
 
     yield make
     for gateway in own:
-        gateway.stop()
+        gateway.ask_to_stop()
+    _gateways.ending += own
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -63,13 +64,16 @@ class Gateway:
             if "in use" not in self.log() or attempt == 2:
                 raise AssertionError(f"the gateway did not start:\n{self.log()}")
 
+    def ask_to_stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+
     def stop(self, timeout: float = 10.0) -> int | None:
         """SIGTERM to the process itself; its own group is killed only if that does not end it in time."""
+        self.ask_to_stop()
         process, self._process = self._process, None
         if process is None:
             return None
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
         try:
             return process.wait(timeout)
         except subprocess.TimeoutExpired:
@@ -152,6 +156,9 @@ class Gateway:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """Below those that the system hands out by itself, which somebody else may be given a moment later."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError):
+            socket.create_server(("127.0.0.1", port)).close()
+            return port

@@ -1,5 +1,7 @@
-"""A small Poe list, in Poe's shape."""
+"""A small Poe list, in Poe's shape, and who answers with it."""
 
+import threading
+import time
 from typing import Any
 
 CREATED_SECONDS = 1_700_000_000
@@ -33,3 +35,30 @@ def entry(bot: str, **fields: Any) -> dict[str, Any]:
 
 def poe_list(*bots: str) -> list[dict[str, Any]]:
     return [entry(bot) for bot in bots]
+
+
+class ListedPoe:
+    """Stands for the fetching of Poe's list: gives `answer`, or raises it, and remembers when it was asked."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked_at: list[float] = []
+        self.most_at_once = 0
+        self.may_answer = threading.Event()
+        self.may_answer.set()
+        self._at_once = 0
+
+    @property
+    def asked(self) -> int:
+        return len(self.asked_at)
+
+    def fetch(self) -> list[dict[str, Any]]:
+        self.asked_at.append(time.monotonic())
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        self.may_answer.wait(10)
+        self._at_once -= 1
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        answer: list[dict[str, Any]] = self.answer
+        return answer

@@ -1,6 +1,7 @@
 """Servers on loopback that speak raw bytes, a thread for each connection: Poe, or a proxy on the way to it."""
 
 import contextlib
+import select
 import socket
 import ssl
 import struct
@@ -56,8 +57,8 @@ class Peer:
 
     def has_left(self, seconds: float = SECONDS) -> bool:
         """The client ended the connection within that time."""
-        self.sock.settimeout(seconds)
         try:
+            self.sock.settimeout(seconds)
             return self.sock.recv(1) == b""
         except TimeoutError:
             return False
@@ -131,7 +132,7 @@ class RawServer:
             self._serve(peer)
         except OSError:
             pass
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - raised when the server ends
             self._failures.append(error)
         finally:
             peer.close()
@@ -148,20 +149,17 @@ def repeating(answer: bytes) -> Callable[[Peer], None]:
 
 
 def pump(one: socket.socket, other: socket.socket) -> None:
-    """Passes bytes both ways until either side ends."""
-
-    def copy(source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        with contextlib.suppress(OSError):
-            sink.shutdown(socket.SHUT_RDWR)
-
-    back = threading.Thread(target=copy, args=(other, one))
-    back.start()
-    copy(one, other)
-    back.join(SECONDS)
-    other.close()
+    """Passes bytes both ways until either side ends; in one thread, as a TLS socket cannot serve two at once."""
+    while True:
+        buffered = isinstance(one, ssl.SSLSocket) and one.pending()
+        readable = [one] if buffered else select.select([one, other], [], [], SECONDS)[0]
+        for source in readable:
+            data = source.recv(65536)
+            if not data:
+                return
+            (other if source is one else one).sendall(data)
+        if not readable:
+            return
 
 
 def tunnel_proxy(heads: list[bytes], credentials: str | None = None) -> Callable[[Peer], None]:

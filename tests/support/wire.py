@@ -72,7 +72,9 @@ class Response:
     def _pieces(self) -> Iterator[bytes]:
         length = self.header("content-length")
         try:
-            if self.header("transfer-encoding") == "chunked":
+            if self.status in (204, 304):
+                pass
+            elif self.header("transfer-encoding") == "chunked":
                 while size := int(self._until(b"\r\n"), 16):
                     yield self._exactly(size)
                     self._until(b"\r\n")

@@ -1,6 +1,5 @@
 """The interval between requests over all workers, the queue, and limits for each key."""
 
-import itertools
 import threading
 import time
 
@@ -33,30 +32,27 @@ def ask_at_once(gateway: Gateway, count: int) -> list[int]:
     return sorted(statuses)
 
 
-def starts(poe: ScriptedPoe) -> list[float]:
-    return sorted(query.at for query in poe.queries("bot"))
-
-
 def test_requests_start_apart_over_all_workers(make_gateway: GatewayFactory, poe: ScriptedPoe) -> None:
     gateway = make_gateway(fresh=True, WEB_CONCURRENCY="2", RATE_LIMIT_MS=str(int(INTERVAL * 1000)))
     poe.script("bot", text("ok"), done())
+    ask_at_once(gateway, 4)  # both workers are warm
     assert ask_at_once(gateway, 12) == [200] * 12
-    times = starts(poe)
-    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    # What lies between the turn and Poe's socket is work, a few ms of it more or less.
-    assert min(gaps) > INTERVAL * 0.8
-    assert times[-1] - times[0] < 11 * INTERVAL + 1
+    first, *later = sorted(query.at for query in poe.queries("bot"))[4:]
+    # Work between the turn and Poe's socket makes a request late, never early.
+    for turn, at in enumerate(later, start=1):
+        assert at - first > turn * INTERVAL - 0.08
+    assert later[-1] - first < 11 * INTERVAL + 1
 
 
 def test_one_by_one_nobody_waits(make_gateway: GatewayFactory, poe: ScriptedPoe) -> None:
-    gateway = make_gateway(fresh=True, RATE_LIMIT_MS="50")
+    gateway = make_gateway(fresh=True, RATE_LIMIT_MS="600")
     poe.script("bot", text("ok"), done())
     with gateway.client() as client:
         for _ in range(3):
-            time.sleep(0.1)
+            time.sleep(0.7)
             asked = time.monotonic()
             assert client.chat(model="bot").json()["choices"]
-            assert time.monotonic() - asked < 0.1
+            assert time.monotonic() - asked < 0.4
 
 
 def test_who_would_wait_too_long_is_told_when_to_come_back(make_gateway: GatewayFactory, poe: ScriptedPoe) -> None:
@@ -66,12 +62,17 @@ def test_who_would_wait_too_long_is_told_when_to_come_back(make_gateway: Gateway
     assert ask_at_once(gateway, 6) == [200, 200, 429, 429, 429, 429]
     assert time.monotonic() - asked < 4
     assert len(poe.queries("bot")) == 2
-    ask_at_once(gateway, 2)
+
+
+def test_a_refusal_says_when_there_is_room(make_gateway: GatewayFactory, poe: ScriptedPoe) -> None:
+    gateway = make_gateway(fresh=True, RATE_LIMIT_MS="60000", RATE_LIMIT_MAX_WAIT="5")
+    poe.script("bot", text("ok"), done())
     with gateway.client() as client:
+        assert client.chat(model="bot").status == 200
         response = client.chat(model="bot")
-        if response.status == 429:
-            assert int(response.header("retry-after") or 0) >= 1
-            assert response.json()["error"]["code"] == "rate_limit_exceeded"
+        assert response.status == 429
+        assert 50 <= int(response.header("retry-after") or 0) <= 60
+        assert response.json()["error"]["code"] == "rate_limit_exceeded"
 
 
 def test_who_leaves_the_queue_never_reaches_poe(make_gateway: GatewayFactory, poe: ScriptedPoe) -> None:
@@ -100,19 +101,15 @@ def test_only_chats_wait(make_gateway: GatewayFactory, poe: ScriptedPoe, path: s
 
 
 def test_limits_for_each_key(make_gateway: GatewayFactory, poe: ScriptedPoe) -> None:
-    gateway = make_gateway(fresh=True, WEB_CONCURRENCY="2", RATE_LIMITS="3/minute")
+    gateway = make_gateway(fresh=True, WEB_CONCURRENCY="2", RATE_LIMITS="3/day")
     poe.script("bot", text("ok"), done())
     statuses = []
     for _ in range(5):
         with gateway.client() as client:
-            response = client.chat(model="bot", key="key-a")
-            statuses.append(response.status)
-            response.read()
-    # A minute may end in between.
-    assert statuses.count(200) in (3, 4, 5)
-    assert statuses[:3] == [200, 200, 200]
+            statuses.append(client.chat(model="bot", key="key-a").status)
+    assert statuses == [200, 200, 200, 429, 429]
     with gateway.client() as client:
         refused = client.chat(model="bot", key="key-a")
-        if refused.status == 429:
-            assert 1 <= int(refused.header("retry-after") or 0) <= 60
-        assert client.chat(model="bot", key="key-b").status == 200 if refused.read() else True
+        assert 1 <= int(refused.header("retry-after") or 0) <= 86_400
+        assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+        assert client.chat(model="bot", key="key-b").status == 200

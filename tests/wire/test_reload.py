@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,10 +26,16 @@ BROKEN = [
 
 
 @pytest.fixture
-def gateway(make_gateway: GatewayFactory, config_dir: Path) -> Gateway:
-    """Two workers, with a good file."""
-    (config_dir / "models.yaml").write_text(GOOD)
-    return make_gateway(fresh=True, WEB_CONCURRENCY="2", CONFIG_DIR=str(config_dir))
+def gateway(make_gateway: GatewayFactory, tmp_path_factory: pytest.TempPathFactory) -> Gateway:
+    """Two workers, with a good file; the tests of this file share it."""
+    directory = tmp_path_factory.getbasetemp() / "reload"
+    directory.mkdir(exist_ok=True)
+    (directory / "models.yaml").write_text(GOOD)
+    gateway = make_gateway(WEB_CONCURRENCY="2", CONFIG_DIR=str(directory))
+    deadline = time.monotonic() + 6
+    while not all("from-the-file" in names for names in lists(gateway)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return gateway
 
 
 def write(gateway: Gateway, content: str) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 
 from flask import Blueprint, Response, request
 
+from poe2openai.config.settings import Settings
 from poe2openai.core.request import ModelRequest
 from poe2openai.dialects.chat_completions.decode import decode
 from poe2openai.dialects.chat_completions.encode import ChunkEncoder, completion, new_id
@@ -14,7 +15,7 @@ from poe2openai.web.auth import caller_of
 from poe2openai.web.body import read_body
 from poe2openai.web.hang_up import ClientGone, Watched
 from poe2openai.web.request_log import current_record, write_line
-from poe2openai.web.services import services
+from poe2openai.web.services import Services, services
 from poe2openai.web.streaming import stream_answer, whole_answer
 
 blueprint = Blueprint("chat", __name__)
@@ -27,13 +28,13 @@ CLIENT_CLOSED_REQUEST = 499
 @blueprint.post("/v1/chat/completions")
 @blueprint.post("/chat/completions")
 def chat_completions() -> Response:
-    here = services()
+    here, record = services(), current_record()
     watched = here.hang_up.watch(request.environ)
     try:
-        response = _answer(watched)
+        response = _answer(here, record, watched)
     except ClientGone:
         watched.close()
-        current_record().hung_up = True
+        record.hung_up = True
         return Response(status=CLIENT_CLOSED_REQUEST)
     except BaseException:
         watched.close()
@@ -43,11 +44,10 @@ def chat_completions() -> Response:
     return response
 
 
-def _answer(watched: Watched) -> Response:
-    here, record = services(), current_record()
+def _answer(here: Services, record: RequestRecord, watched: Watched) -> Response:
     caller = caller_of(request, here.keys)
     record.caller = caller.id
-    asked = _read_request(record)
+    asked = _read_request(here.settings, record)
     route = here.catalog.resolve(asked.model)
     record.model, record.bot, record.stream = asked.model, route.bot, asked.stream
     here.limits.wait_turn(caller)
@@ -69,8 +69,7 @@ def _answer(watched: Watched) -> Response:
     return Response(body, content_type="application/json")
 
 
-def _read_request(record: RequestRecord) -> ModelRequest:
-    settings = services().settings
+def _read_request(settings: Settings, record: RequestRecord) -> ModelRequest:
     body = read_body(request.environ, limit=settings.max_request_size, timeout=settings.request_body_timeout)
     record.input_characters = len(body)
     log.debug("request %s asks: %s", record.id, body)

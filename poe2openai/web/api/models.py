@@ -4,7 +4,7 @@ import orjson
 from flask import Blueprint, Response
 
 from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.dialects.catalog import openai_list, openai_model
+from poe2openai.dialects.catalog import openai_model
 from poe2openai.web.services import services
 
 blueprint = Blueprint("models", __name__)
@@ -13,7 +13,8 @@ blueprint = Blueprint("models", __name__)
 @blueprint.get("/v1/models")
 @blueprint.get("/models")
 def list_models() -> Response:
-    return _json(openai_list(services().catalog.models()))
+    here = services()
+    return _json(here.rendered_models.render(here.catalog.models()))
 
 
 @blueprint.get("/v1/models/<path:name>")

@@ -29,8 +29,8 @@ def test_one_connection_serves_stream_after_stream(gateway: Gateway, poe: Script
 def test_nobody_without_a_key_reaches_poe(gateway: Gateway, poe: ScriptedPoe) -> None:
     with gateway.client() as client:
         response = client.chat(model="bot", key=None)
-    assert response.status == 401
-    assert response.json()["error"]["code"] == "invalid_api_key"
+        assert response.status == 401
+        assert response.json()["error"]["code"] == "invalid_api_key"
     assert not poe.queries()
 
 
