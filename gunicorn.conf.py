@@ -4,8 +4,10 @@ The master runs this file before gevent has patched anything, so of the project 
 """
 
 import resource
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 from poe2openai.config.settings import SettingsError, load_settings
 from poe2openai.web.log_format import JsonFormatter, TextFormatter
@@ -65,3 +67,12 @@ _wanted = 4 * worker_connections
 if _soft != resource.RLIM_INFINITY and _soft < _wanted:
     _most = _wanted if _hard == resource.RLIM_INFINITY else min(_wanted, _hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _hard))
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Lets a worker that is told to stop before it has handlers of its own die of it.
+
+    Those it inherits only queue signals for the master: it would be waited for until GRACEFUL_TIMEOUT is over.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)

@@ -60,7 +60,10 @@ mock=http://127.0.0.1:$mock_port
 pids+=($!)
 until_up "$mock/usage/current_balance" "$work/mock.log"
 
-warm_up() { "$rig" load --base "$1" --c 8 --n 64 >/dev/null; } # URL: what comes but once is not to be measured
+warm_up() { # URL: what comes but once is not to be measured
+    "$rig" load --base "$1" --c 8 --n 64 >/dev/null
+    "$rig" load --base "$1" --c 4 --n 8 --stream=false >/dev/null
+}
 
 start_naive() { # sets naive_target
     local port

@@ -128,6 +128,37 @@ def test_a_container_is_not_greeted(make_gateway: GatewayFactory) -> None:
     assert "hush" not in gateway.log()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_right_after_the_start_is_quick(number: int, tmp_path: Path) -> None:
+    """systemd is told that gunicorn is ready before its workers are: one that still boots is not waited for."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.settimeout(20)
+        process = subprocess.Popen(
+            [sys.executable, *SERVE, "--quiet"],
+            cwd=ROOT,
+            env={
+                "PATH": os.environ["PATH"],
+                "NOTIFY_SOCKET": str(tmp_path / "notify"),
+                "CONFIG_DIR": str(tmp_path),
+                "POE_BASE_URL": "http://127.0.0.1:9",
+                "HOST": "127.0.0.1",
+                "PORT": str(free_port()),
+                "WEB_CONCURRENCY": "4",
+            },
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            assert systemd.recv(4096).startswith(b"READY=1")
+            process.send_signal(number)
+            assert process.wait(15) == 0
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait(5)
+
+
 def test_a_hang_up_signal_brings_in_the_files_of_an_upgrade(make_gateway: GatewayFactory, tmp_path: Path) -> None:
     """Every file, those included that gunicorn's master loads to read the settings."""
     copy = tmp_path / "project"

@@ -46,6 +46,7 @@ def stream_answer(
     batches: Answering,
     encoder: Encoder,
     *,
+    silent_since: float,
     ping_seconds: float,
     watched: Watched,
     record: RequestRecord,
@@ -53,9 +54,10 @@ def stream_answer(
 ) -> Response:
     """A streamed answer. Raises the error of an answer that failed before there was anything to send.
 
-    `on_close` is called once the stream is over, however it ended.
+    `silent_since` is when the client began to wait, in seconds of the monotonic clock; `on_close` is called once the
+    stream is over, however it ended.
     """
-    first = _await_first(batches, ping_seconds, watched)
+    first = _await_first(batches, silent_since + ping_seconds * _DUE, watched)
     body = _Body(chain((first,), batches), batches, encoder, ping_seconds, watched, record, on_close)
     # Passed through as it is: there is nothing for werkzeug to encode.
     return Response(body, headers=STREAM_HEADERS, direct_passthrough=True)
@@ -66,15 +68,14 @@ def whole_answer(batches: Answering, watched: Watched) -> Answer:
     return collect(_while_wanted(batches, watched))
 
 
-def _await_first(batches: Batches, ping_seconds: float, watched: Watched) -> list[AnswerEvent]:
+def _await_first(batches: Batches, ping_due: float, watched: Watched) -> list[AnswerEvent]:
     """What to begin with, nothing where a ping is due: an error that comes first can still be told by its status."""
-    opened = time.monotonic()
     for batch in _while_wanted(batches, watched):
         if batch:
             if isinstance(batch[-1], Failed) and all(isinstance(event, Started) for event in batch[:-1]):
                 raise batch[-1].error
             return batch
-        if time.monotonic() - opened >= ping_seconds * _DUE:
+        if time.monotonic() >= ping_due:
             break
     return []
 

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poe2openai.core.collect import AnswerPart, collect
@@ -250,6 +250,7 @@ PIECES = st.one_of(
 )
 
 
+@settings(max_examples=200, deadline=None)
 @given(pieces=st.lists(PIECES, max_size=20), sizes=st.lists(st.integers(0, 3), max_size=10))
 def test_any_pieces_in_any_reads_keep_the_grammar_and_all_content(pieces: list[Piece], sizes: list[int]) -> None:
     batches: list[list[Piece]] = []

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poe2openai.core.collect import Answer, collect
@@ -88,6 +88,7 @@ def cut_events(draw: st.DrawFn, events: list[PoeEvent]) -> list[PoeEvent]:
     return result
 
 
+@settings(max_examples=500, deadline=None)
 @given(data=st.data(), events=EVENTS, end=ENDS, options=OPTIONS, sizes=SIZES)
 def test_any_events_in_any_cutting_give_one_answer(
     data: st.DataObject, events: list[PoeEvent], end: Done | Error, options: dict[str, Any], sizes: list[int]
@@ -99,6 +100,7 @@ def test_any_events_in_any_cutting_give_one_answer(
     assert summary(run([[piece] for piece in pieces], options)) == expected
 
 
+@settings(max_examples=200, deadline=None)
 @given(texts=st.lists(PLAIN, min_size=1, max_size=10), sizes=SIZES)
 def test_nothing_of_a_plain_answer_is_lost_or_added(texts: list[str], sizes: list[int]) -> None:
     said: list[PoeEvent] = [*map(Text, texts), Done()]
@@ -106,6 +108,7 @@ def test_nothing_of_a_plain_answer_is_lost_or_added(texts: list[str], sizes: lis
     assert collect([run(regrouped(said, sizes), plain)]).text("text") == "".join(texts)
 
 
+@settings(max_examples=200, deadline=None)
 @given(events=st.lists(st.one_of(st.builds(Text, TEXTS, INDEXES), FILES, CALLS), max_size=10))
 def test_without_a_replacement_a_stream_says_what_a_whole_answer_says(events: list[PoeEvent]) -> None:
     streamed, whole = answer_of([*events, Done()]), answer_of([*events, Done()], whole=True)
@@ -114,6 +117,7 @@ def test_without_a_replacement_a_stream_says_what_a_whole_answer_says(events: li
     assert streamed.reason == whole.reason
 
 
+@settings(max_examples=200, deadline=None)
 @given(texts=st.lists(st.tuples(st.booleans(), PLAIN), max_size=8))
 def test_a_whole_answer_is_the_final_text_and_a_stream_ends_with_it(texts: list[tuple[bool, str]]) -> None:
     final = ""
@@ -124,6 +128,7 @@ def test_a_whole_answer_is_the_final_text_and_a_stream_ends_with_it(texts: list[
     assert answer_of(said).text("text").endswith(final)
 
 
+@settings(max_examples=200, deadline=None)
 @given(events=EVENTS)
 def test_reads_that_join_texts_change_nothing(events: list[PoeEvent]) -> None:
     plain: dict[str, Any] = {"hold": False, "whole": False, "stop": (), "max_tokens": None, "input_tokens": int}

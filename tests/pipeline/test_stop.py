@@ -3,7 +3,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poe2openai.core.errors import ErrorKind, GatewayError
@@ -94,6 +94,7 @@ def test_an_answer_that_broke_off_beyond_its_limit_ended_there() -> None:
     assert run(limiting(1), [[Text("aaaa" * 50), BROKEN]]) == [Text("aaaa"), Stopped("length")]
 
 
+@settings(max_examples=200, deadline=None)
 @given(
     text=st.text(alphabet="ab\n", max_size=20),
     sequences=st.lists(st.text(alphabet="ab\n", min_size=1, max_size=4), min_size=1, max_size=3),
@@ -205,6 +206,7 @@ SAMPLES = [
 
 
 @pytest.mark.parametrize("sample", SAMPLES)
+@settings(max_examples=200, deadline=None)
 @given(limit=st.integers(min_value=1, max_value=60), sizes=st.lists(st.integers(1, 12), max_size=60))
 def test_with_a_real_tokenizer_the_cutting_makes_no_difference(
     o200k: TokenCounter, sample: str, limit: int, sizes: list[int]
@@ -214,6 +216,7 @@ def test_with_a_real_tokenizer_the_cutting_makes_no_difference(
     assert run(limiting(limit, o200k), batches_of(cut(sample, sizes), Done())) == expected
 
 
+@settings(max_examples=200, deadline=None)
 @given(
     words=st.lists(st.sampled_from(["a", "bcde", "fghij", " ", "\n", "é", "猫"]), max_size=60),
     limit=st.integers(min_value=0, max_value=40),

@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poe2openai.core.errors import ErrorKind, GatewayError
@@ -26,6 +26,7 @@ THOUGHTS = [
     ("*Thinking...*\n\n> a  \n>  b\n>\n\nd", "a  \n b\n", "d"),
     ("*Thinking...*\r\n\r\n> a\r\n> b\r\n\r\nd\r\ne", "a\r\nb", "d\r\ne"),
     ("*Thinking...*\n\n> a\rb\n\nd", "a\rb", "d"),
+    ("*Thinking...*\n\n> a\n> b\r\n\r\nd", "a\nb", "d"),
     ("*Thinking...*\n\n> a\nlazy", "a", "lazy"),
     ("*Thinking...*\n\n> a\n\n\n    code\n\nend\n", "a", "    code\n\nend\n"),
     ("*Thinking...*\n\n> a\n  \n\t\nd", "a", "d"),
@@ -127,6 +128,7 @@ ENDS = st.sampled_from(["\n", "\r\n"])
 CUTS = st.lists(st.integers(min_value=1, max_value=8), max_size=30)
 
 
+@settings(max_examples=200, deadline=None)
 @given(lines=LINES, end=ENDS, bare=st.booleans(), answer=st.text(alphabet="ab> \n*", max_size=12), cuts=CUTS)
 def test_whatever_is_thought_comes_back(lines: list[str], end: str, bare: bool, answer: str, cuts: list[int]) -> None:
     answer = f"x{answer}"

@@ -34,6 +34,12 @@ def test_usage_counts_every_part_and_tells_the_thought() -> None:
     assert filled([[event] for event in ANSWER])[-1] == [Finished("tool_calls", USAGE)]
 
 
+def test_thoughts_add_up() -> None:
+    thought: list[AnswerEvent] = [PartStarted(0, "reasoning"), PartDelta(0, "aaaabbbb"), PartFinished(0)]
+    later: list[AnswerEvent] = [PartStarted(1, "reasoning"), PartDelta(1, "cccc"), PartFinished(1)]
+    assert filled([[Started(), *thought, *later, Finished("stop")]])[-1] == [Finished("stop", Usage(7, 3, 3))]
+
+
 def test_each_part_is_counted_once_and_only_after_it_is_out() -> None:
     counter = FourLetterTokens()
     asked: list[str] = []

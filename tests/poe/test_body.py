@@ -97,7 +97,7 @@ class TestSilence:
         began = time.monotonic()
 
         assert [next(stream) for _ in range(4)] == [b""] * 4
-        assert 0.19 < time.monotonic() - began < 1.0
+        assert 0.19 < time.monotonic() - began < 3.0
         line.says(chunk(b"at last"))
         assert next(stream) == b"at last"
 
@@ -109,7 +109,7 @@ class TestSilence:
             list(stream)
 
         assert caught.value.kind is ErrorKind.UPSTREAM_TIMEOUT
-        assert 0.19 < time.monotonic() - began < 0.6
+        assert 0.19 < time.monotonic() - began < 3.0
         assert line.is_over()
         assert list(stream) == []
 
@@ -198,7 +198,7 @@ class TestTheConnectionAfterwards:
             next(stream)
 
         assert caught.value.kind is ErrorKind.UPSTREAM_CUT_OFF
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 3.0
 
 
 class TestFinish:
@@ -224,7 +224,7 @@ class TestFinish:
         stream.finish()
         stream.finish()
 
-        assert 0.04 < time.monotonic() - began < 1.0
+        assert 0.04 < time.monotonic() - began < 3.0
         assert line.kept == []
         assert line.is_over()
 
@@ -245,7 +245,7 @@ class TestFinish:
         stream.finish()
         stopped.set()
 
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 3.0
         assert line.kept == []
 
     def test_a_broken_connection_is_no_matter(self, line: Line) -> None:
@@ -294,4 +294,4 @@ class TestRead:
         with pytest.raises(GatewayError):
             line.stream().read(100, 0.1)
 
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 3.0

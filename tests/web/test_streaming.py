@@ -1,6 +1,7 @@
 """What a streamed answer's body does: when it begins, pings, breaks off and ends."""
 
 import itertools
+import time
 from collections.abc import Generator
 
 import pytest
@@ -43,6 +44,7 @@ class Source:
         response = stream_answer(
             self.generate(),
             Names(),
+            silent_since=time.monotonic(),
             ping_seconds=ping_seconds,
             watched=watched,
             record=self.record,

@@ -1,5 +1,6 @@
 """Request bodies: counted as they come, given up when they drip, and never taken for what they are not."""
 
+import itertools
 import json
 import select
 import time
@@ -9,9 +10,9 @@ import pytest
 
 from tests.support.fixtures import GatewayFactory
 from tests.support.gateway import Gateway
-from tests.support.poe_script import done, text
+from tests.support.poe_script import Step, done, pause, text
 from tests.support.scripted_poe import ScriptedPoe
-from tests.support.wire import KEY, Client, Response
+from tests.support.wire import KEY, Client, Response, chat_bytes
 
 LIMIT = 20_000
 HEAD = f"POST /v1/chat/completions HTTP/1.1\r\nHost: gateway.test\r\nAuthorization: Bearer {KEY}\r\n".encode()
@@ -140,6 +141,35 @@ def test_a_client_that_leaves_in_its_body_is_nobodys_error(small: Gateway, poe: 
     time.sleep(0.3)
     assert "Traceback" not in small.log()[before:]
     assert poe.queries() == []
+
+
+def test_a_client_that_asks_before_it_sends(client: Client) -> None:
+    body = body_of(LIMIT)
+    client.send(HEAD + b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+    assert client.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    client.send(body)
+    assert client.response().status == 200
+
+
+def test_a_large_prompt_does_not_stop_the_others(gateway: Gateway, poe: ScriptedPoe) -> None:
+    steps: list[Step] = []
+    for _ in range(150):
+        steps += [text("word "), pause(0.02)]
+    poe.script("live", *steps, done())
+    poe.script("bot", text("ok"), done())
+    prompt = "The quick brown fox jumps over the lazy dog. " * 100_000
+    with gateway.client() as live, gateway.client() as large:
+        large.chat(model="bot").read()  # the tokenizer is loaded
+        live.send(chat_bytes(model="live", stream=True))
+        times = [one.at for one in live.response().events()]
+        live.send(chat_bytes(model="live", stream=True))
+        events = live.response().events()
+        busy = [next(events).at]
+        large.send(chat_bytes(model="bot", messages=[{"role": "user", "content": prompt}]))
+        busy += [one.at for one in events]
+        assert large.response().json()["usage"]["prompt_tokens"] > 500_000
+    calm, stalled = (max(later - at for at, later in itertools.pairwise(one)) for one in (times, busy))
+    assert stalled < max(0.4, 3 * calm)
 
 
 def test_a_request_without_a_body_is_refused(client: Client) -> None:

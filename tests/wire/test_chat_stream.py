@@ -205,6 +205,18 @@ def test_the_token_limit_is_kept(gateway: Gateway, poe: ScriptedPoe, field: str)
     assert poe.queries("bot")[0].hung_up_after(time.monotonic()) < 0.5
 
 
+@pytest.mark.parametrize("whole", [False, True])
+def test_nothing_is_waited_for_after_the_end(gateway: Gateway, poe: ScriptedPoe, *, whole: bool) -> None:
+    poe.script("bot", text("Hello"), done(), text("too late"), hold())
+    with gateway.client() as client:
+        asked = time.monotonic()
+        body = client.chat(model="bot", stream=not whole).read()
+        assert time.monotonic() - asked < 1
+    assert b"Hello" in body
+    assert b"too late" not in body
+    assert poe.queries("bot")[0].hung_up_after(asked) < 2
+
+
 def test_an_answer_that_says_nothing_is_an_answer(gateway: Gateway, poe: ScriptedPoe) -> None:
     chunks = stream(gateway, poe, done())
     assert content(chunks) == ""

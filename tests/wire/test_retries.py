@@ -18,7 +18,7 @@ from tests.support.poe_script import (
     text,
 )
 from tests.support.scripted_poe import ScriptedPoe
-from tests.support.wire import content, errors
+from tests.support.wire import chat_bytes, content, errors
 
 KEYS = {"POE_API_KEYS": "poe-one,poe-two,poe-three", "ACCESS_TOKENS": '["let-me-in"]'}
 
@@ -72,6 +72,17 @@ def test_a_long_retry_after_is_told_at_once(gateway: Gateway, poe: ScriptedPoe) 
     with gateway.client() as client:
         assert client.chat(model="bot").status == 429
     assert time.monotonic() - asked < 2
+    assert len(poe.queries("bot")) == 1
+
+
+def test_who_hangs_up_is_not_tried_for_again(gateway: Gateway, poe: ScriptedPoe) -> None:
+    poe.script("bot", error_reply(503, "busy", {"Retry-After": "2"}))
+    client = gateway.client()
+    client.send(chat_bytes(model="bot"))
+    poe.wait_query("bot")
+    time.sleep(0.3)
+    client.close()
+    time.sleep(3)
     assert len(poe.queries("bot")) == 1
 
 
@@ -131,6 +142,17 @@ def test_the_next_key_serves_where_one_fails(make_gateway: GatewayFactory, poe: 
     # Once it failed, it rests.
     assert used.count("Bearer poe-two") == 1
     assert len(used) == 7
+
+
+def test_keys_that_all_fail_are_told_and_not_shown(make_gateway: GatewayFactory, poe: ScriptedPoe) -> None:
+    gateway = make_gateway(KEYS, fresh=True)
+    poe.script_by("bot", lambda query: error_reply(401, f"Invalid token {query.header('authorization')}"))
+    with gateway.client() as client:
+        response = client.chat(model="bot", key="let-me-in")
+        assert response.status == 401
+        assert "poe-" not in response.json()["error"]["message"]
+    assert len(poe.queries("bot")) == 3
+    assert not any(key in gateway.log() for key in ("poe-one", "poe-two", "poe-three"))
 
 
 def test_a_clients_own_key_is_never_exchanged(make_gateway: GatewayFactory, poe: ScriptedPoe) -> None:

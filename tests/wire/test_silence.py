@@ -89,6 +89,19 @@ def test_an_endless_silence_is_an_error(quick: Gateway, poe: ScriptedPoe, before
     assert poe.wait_query("bot").hung_up_after(asked) < 8
 
 
+def test_an_error_whose_body_never_ends_is_told(quick: Gateway, poe: ScriptedPoe) -> None:
+    poe.script("silent", head(403, {"Content-Type": "application/json"}), b'{"error"', hold())
+    poe.script("endless", head(403, {"Content-Type": "text/plain"}), [b"x" * 65536] * 2000, hold())
+    for bot in ("silent", "endless"):
+        asked = time.monotonic()
+        with quick.client() as client:
+            response = client.chat(model=bot)
+            assert response.status == 403
+            assert len(response.read()) < 10_000
+        assert time.monotonic() - asked < 6
+        assert poe.queries(bot)[0].hung_up_after(asked) < 8
+
+
 def test_an_error_after_pings_is_told_in_the_stream(quick: Gateway, poe: ScriptedPoe) -> None:
     poe.script("bot", pause(0.9), error("You do not have enough points to message this bot."))
     with quick.client() as client:

@@ -53,12 +53,14 @@ def _answer(here: Services, record: RequestRecord, watched: Watched) -> Response
     here.limits.wait_turn(caller)
     if watched.is_gone():
         raise ClientGone
+    silent_since = time.monotonic()
     batches = here.exchange.answer(asked, route, caller, record)
     answer_id, created = new_id(), int(time.time())
     if asked.stream:
         return stream_answer(
             batches,
             ChunkEncoder(id=answer_id, model=asked.model, created=created, include_usage=asked.include_usage),
+            silent_since=silent_since,
             ping_seconds=here.settings.stream_ping_seconds,
             watched=watched,
             record=record,

@@ -1,0 +1,423 @@
+"""Calls to Poe over real sockets: what goes out, what comes back, and what each failure is called."""
+
+import contextlib
+import gzip
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from poe2openai import __version__
+from poe2openai.core.errors import ErrorKind, GatewayError
+from poe2openai.poe import client as client_module
+from poe2openai.poe.client import PoeClient
+from tests.support.raw_server import Peer, RawServer, repeating
+
+KEY = "pk-0123456789"
+STREAM = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"5\r\nhello\r\n0\r\n\r\n"
+)
+
+MakeClient = Callable[..., PoeClient]
+
+
+@pytest.fixture
+def make_client() -> Iterator[MakeClient]:
+    made: list[PoeClient] = []
+
+    def make(url: str, **options: Any) -> PoeClient:
+        made.append(PoeClient(url, **{"connect_timeout": 5.0, "idle_timeout": 5.0, "tick": 1.0, **options}))
+        return made[-1]
+
+    yield make
+    for client in made:
+        client.close()
+
+
+def answer(body: bytes, kind: str = "application/json", status: str = "200 OK", **headers: str) -> bytes:
+    lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()]
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{''.join(lines)}\r\n"
+    return head.encode() + body
+
+
+def query_failure(make_client: MakeClient, said: bytes, key: str = KEY) -> GatewayError:
+    """What a query raises when this is Poe's answer."""
+    with RawServer(repeating(said)) as poe, pytest.raises(GatewayError) as caught:
+        make_client(poe.url).query("GPT-4o", b"{}", key)
+    return caught.value
+
+
+class Recorder:
+    """Keeps what it is asked."""
+
+    def __init__(self, said: bytes) -> None:
+        self.requests: list[bytes] = []
+        self._said = said
+
+    def __call__(self, peer: Peer) -> None:
+        while request := peer.request():
+            self.requests.append(request)
+            peer.send(self._said)
+
+
+class TestQuery:
+    def test_is_posted_as_poe_wants_it(self, make_client: MakeClient) -> None:
+        seen = Recorder(STREAM)
+        with RawServer(seen) as poe:
+            assert b"".join(make_client(f"{poe.url}/").query("GPT-4o", b'{"query":[]}', KEY)) == b"hello"
+
+        lines = seen.requests[0].split(b"\r\n")
+        assert lines[0] == b"POST /bot/GPT-4o HTTP/1.1"
+        assert set(lines[1:-2]) == {
+            f"Host: 127.0.0.1:{poe.port}".encode(),
+            f"Authorization: Bearer {KEY}".encode(),
+            f"User-Agent: poe2openai/{__version__}".encode(),
+            b"Accept: text/event-stream",
+            b"Accept-Encoding: identity",
+            b"Content-Type: application/json",
+            b"Content-Length: 12",
+            b"Connection: keep-alive",
+        }
+        assert lines[-1] == b'{"query":[]}'
+
+    def test_each_goes_out_with_its_own_key_and_nothing_of_another(self, make_client: MakeClient) -> None:
+        seen = Recorder(STREAM.replace(b"\r\nTransfer", b"\r\nSet-Cookie: who=first; Path=/\r\nTransfer"))
+        with RawServer(seen) as poe:
+            client = make_client(poe.url)
+            for name, key in (("one", "key-1"), ("two", "key-2")):
+                b"".join(client.query(name, name.encode(), key))
+            assert poe.connections == 1
+
+        assert [b"Bearer key-1" in request for request in seen.requests] == [True, False]
+        assert [b"Bearer key-2" in request for request in seen.requests] == [False, True]
+        assert not any(b"ookie" in request for request in seen.requests)
+
+    def test_a_path_of_the_base_address_is_kept(self, make_client: MakeClient) -> None:
+        seen = Recorder(STREAM)
+        with RawServer(seen) as poe:
+            make_client(f"{poe.url}/mirror/poe/").query("x", b"{}", KEY).close()
+
+        assert seen.requests[0].startswith(b"POST /mirror/poe/bot/x HTTP/1.1\r\n")
+
+    @pytest.mark.parametrize(
+        ("bot", "segment"),
+        [
+            ("Claude Sonnet 4.5", b"Claude%20Sonnet%204.5"),
+            ("智能助手", b"%E6%99%BA%E8%83%BD%E5%8A%A9%E6%89%8B"),
+            ("a?b#c&d", b"a%3Fb%23c%26d"),
+            ("100%", b"100%25"),
+            ("...", b"..."),
+        ],
+    )
+    def test_the_bots_name_is_one_segment_of_the_path(self, make_client: MakeClient, bot: str, segment: bytes) -> None:
+        seen = Recorder(STREAM)
+        with RawServer(seen) as poe:
+            make_client(poe.url).query(bot, b"{}", KEY).close()
+
+        assert seen.requests[0].startswith(b"POST /bot/" + segment + b" HTTP/1.1\r\n")
+
+    @pytest.mark.parametrize(
+        "bot",
+        [
+            "",
+            " ",
+            ".",
+            "..",
+            " .. ",
+            "%2e%2E",
+            "a/b",
+            "../v1/models",
+            "..%2Fv1",
+            "a\\b",
+            "a\r\nb",
+            "a\0b",
+            "\ud800",
+            "x" * 300,
+        ],
+    )
+    def test_a_name_that_could_reach_another_path_never_reaches_poe(self, make_client: MakeClient, bot: str) -> None:
+        with RawServer(repeating(STREAM)) as poe:
+            with pytest.raises(GatewayError) as caught:
+                make_client(poe.url).query(bot, b"{}", KEY)
+            assert poe.connections == 0
+        assert caught.value.kind is ErrorKind.MODEL_NOT_FOUND
+
+    @pytest.mark.parametrize("key", ["", "a b", "a\r\nX-Evil: 1", "a\n", "密钥", "clé", "a\0", "k" * 5000])
+    def test_a_key_that_is_none_never_reaches_poe(self, make_client: MakeClient, key: str) -> None:
+        with RawServer(repeating(STREAM)) as poe:
+            client = make_client(poe.url)
+            for call in (partial(client.query, "x", b"{}"), client.models, client.balance):
+                with pytest.raises(GatewayError) as caught:
+                    call(key)
+                assert caught.value.kind is ErrorKind.AUTHENTICATION
+                assert not key or key not in caught.value.message
+            assert poe.connections == 0
+
+    @pytest.mark.parametrize(
+        "address", ["", "api.poe.com", "ftp://x", "http://", "http://me:pw@host", "http://host?x=1", "http://host#x"]
+    )
+    def test_an_address_that_is_none_is_refused_at_once(self, address: str) -> None:
+        with pytest.raises(ValueError, match="address") as caught:
+            PoeClient(address)
+        assert "pw" not in str(caught.value)
+
+    def test_silence_ticks(self, make_client: MakeClient) -> None:
+        head, _, body = STREAM.partition(b"5\r\n")
+
+        def serve(peer: Peer) -> None:
+            peer.request()
+            peer.send(head)
+            time.sleep(0.3)
+            peer.send(b"5\r\n" + body)
+
+        with RawServer(serve) as poe:
+            pieces = list(make_client(poe.url, tick=0.05).query("x", b"{}", KEY))
+
+        assert pieces[0] == b""
+        assert b"".join(pieces) == b"hello"
+
+    def test_a_type_that_is_not_given_may_be_a_stream(self, make_client: MakeClient) -> None:
+        with RawServer(repeating(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")) as poe:
+            assert b"".join(make_client(poe.url).query("x", b"{}", KEY)) == b"hello"
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("status", "body", "kind", "message"),
+        [
+            ("401 Unauthorized", b'{"error":{"message":"Invalid token"}}', ErrorKind.AUTHENTICATION, "Invalid token"),
+            ("402 Payment Required", b'{"error":{"message":"Pay"}}', ErrorKind.INSUFFICIENT_QUOTA, "Pay"),
+            ("404 Not Found", b'{"error":{"message":"No bot"}}', ErrorKind.MODEL_NOT_FOUND, "No bot"),
+            ("500 Oops", b"", ErrorKind.UPSTREAM_INTERNAL, "Poe answered with HTTP status 500."),
+            ("529 Busy", b"{}", ErrorKind.OVERLOADED, "{}"),
+        ],
+    )
+    def test_a_status_keeps_its_meaning(
+        self, make_client: MakeClient, status: str, body: bytes, kind: ErrorKind, message: str
+    ) -> None:
+        error = query_failure(make_client, answer(body, status=status))
+
+        assert (error.kind, error.message, error.upstream_status) == (kind, message, int(status[:3]))
+
+    def test_retry_after_is_handed_on(self, make_client: MakeClient) -> None:
+        error = query_failure(make_client, answer(b"{}", status="429 Too Many Requests", Retry_After="7"))
+
+        assert (error.kind, error.retry_after) == (ErrorKind.RATE_LIMIT, 7.0)
+
+    def test_the_connection_serves_the_next_after_an_error(self, make_client: MakeClient) -> None:
+        with RawServer(repeating(answer(b'{"error":{"message":"no"}}', status="400 Bad Request"))) as poe:
+            client = make_client(poe.url)
+            for _ in range(3):
+                with pytest.raises(GatewayError):
+                    client.query("x", b"{}", KEY)
+            assert poe.connections == 1
+
+    @pytest.mark.parametrize("code", ["301 Moved", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"])
+    def test_a_redirect_is_not_followed(self, make_client: MakeClient, code: str) -> None:
+        with RawServer(repeating(STREAM)) as other:
+            error = query_failure(make_client, answer(b"", status=code, Location=f"{other.url}/bot/x"))
+            assert other.connections == 0
+
+        assert error.kind is ErrorKind.UPSTREAM_INVALID
+        assert "redirect" in error.message
+
+    def test_a_web_page_is_told_as_one(self, make_client: MakeClient) -> None:
+        error = query_failure(make_client, answer(b"<html>Log in</html>", "text/html; charset=utf-8"))
+
+        assert error.kind is ErrorKind.UPSTREAM_INVALID
+        assert "web page" in error.message
+        assert "Log in" not in error.message
+
+    @pytest.mark.parametrize(
+        ("body", "kind"),
+        [
+            (b'{"error":{"code":429,"message":"rate limit"}}', ErrorKind.RATE_LIMIT),
+            (b'{"error":{"type":"insufficient_credits","message":"no"}}', ErrorKind.INSUFFICIENT_QUOTA),
+            (b'{"error":"Bot does not exist"}', ErrorKind.MODEL_NOT_FOUND),
+            (b'{"ok":true}', ErrorKind.UPSTREAM_INVALID),
+            (b"{", ErrorKind.UPSTREAM_INVALID),
+        ],
+    )
+    def test_json_in_place_of_a_stream(self, make_client: MakeClient, body: bytes, kind: ErrorKind) -> None:
+        assert query_failure(make_client, answer(body)).kind is kind
+
+    def test_another_good_status_is_no_stream(self, make_client: MakeClient) -> None:
+        assert query_failure(make_client, b"HTTP/1.1 204 No Content\r\n\r\n").kind is ErrorKind.UPSTREAM_INVALID
+
+    def test_a_compressed_stream_is_refused(self, make_client: MakeClient) -> None:
+        bomb = answer(gzip.compress(b"\0" * 1_000_000), "text/event-stream", Content_Encoding="gzip")
+
+        assert query_failure(make_client, bomb).kind is ErrorKind.UPSTREAM_INVALID
+
+    def test_a_compressed_error_keeps_its_status(self, make_client: MakeClient) -> None:
+        said = answer(gzip.compress(b"no"), status="503 Busy", Content_Encoding="gzip")
+
+        assert query_failure(make_client, said).message == "Poe answered with HTTP status 503."
+
+    def test_a_key_that_poe_repeats_is_not_shown(self, make_client: MakeClient) -> None:
+        said = answer(b'{"error":{"message":"Invalid token pk-0123456789"}}', status="401 Unauthorized")
+
+        assert query_failure(make_client, said).message == "Invalid token ***"
+
+    def test_of_an_endless_error_only_the_beginning_is_read(self, make_client: MakeClient) -> None:
+        def serve(peer: Peer) -> None:
+            peer.request()
+            peer.send(b"HTTP/1.1 500 Oops\r\n\r\n")
+            for _ in range(100_000):
+                peer.send(b"x" * 1000)
+
+        with RawServer(serve) as poe, pytest.raises(GatewayError) as caught:
+            make_client(poe.url).query("x", b"{}", KEY)
+
+        assert caught.value.kind is ErrorKind.UPSTREAM_INTERNAL
+        assert len(caught.value.message) <= 2000
+
+    def test_an_error_whose_body_does_not_come_is_told_by_its_status(
+        self, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(client_module, "ERROR_BODY_SECONDS", 0.2)
+
+        def serve(peer: Peer) -> None:
+            peer.request()
+            peer.send(b"HTTP/1.1 429 Slow\r\nContent-Length: 10\r\nRetry-After: 2\r\n\r\n")
+            peer.has_left()
+
+        with RawServer(serve) as poe, pytest.raises(GatewayError) as caught:
+            make_client(poe.url).query("x", b"{}", KEY)
+
+        assert (caught.value.kind, caught.value.retry_after) == (ErrorKind.RATE_LIMIT, 2.0)
+
+    def test_nobody_there(self, make_client: MakeClient) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        client = make_client(f"http://127.0.0.1:{port}")
+
+        with pytest.raises(GatewayError) as caught:
+            client.query("x", b"{}", KEY)
+
+        assert caught.value.kind is ErrorKind.UPSTREAM_UNREACHABLE
+        assert client.last_contact is not None
+        assert not client.last_contact.ok
+
+
+class TestJson:
+    def test_models(self, make_client: MakeClient) -> None:
+        seen = Recorder(answer(b'{"object":"list","data":[{"id":"gpt-4o"},{"id":"claude"}]}'))
+        with RawServer(seen) as poe:
+            client = make_client(poe.url)
+            assert client.models() == [{"id": "gpt-4o"}, {"id": "claude"}]
+            assert client.models(KEY) == [{"id": "gpt-4o"}, {"id": "claude"}]
+            assert poe.connections == 1
+
+        assert seen.requests[0].startswith(b"GET /v1/models HTTP/1.1\r\n")
+        assert b"Accept: application/json\r\n" in seen.requests[0]
+        assert [b"Authorization" in request for request in seen.requests] == [False, True]
+
+    def test_balance(self, make_client: MakeClient) -> None:
+        seen = Recorder(answer(b'{"current_point_balance": 295932027}'))
+        with RawServer(seen) as poe:
+            assert make_client(poe.url).balance(KEY) == {"current_point_balance": 295932027}
+
+        assert seen.requests[0].startswith(b"GET /usage/current_balance HTTP/1.1\r\n")
+        assert f"Authorization: Bearer {KEY}\r\n".encode() in seen.requests[0]
+
+    @pytest.mark.parametrize(
+        ("said", "kind"),
+        [
+            (answer(b"<html>", "text/html"), ErrorKind.UPSTREAM_INVALID),
+            (answer(b'{"data": 5}'), ErrorKind.UPSTREAM_INVALID),
+            (answer(b'{"data": ["gpt-4o"]}'), ErrorKind.UPSTREAM_INVALID),
+            (answer(b'"models"'), ErrorKind.UPSTREAM_INVALID),
+            (answer(b"{}", status="302 Found", Location="/x"), ErrorKind.UPSTREAM_INVALID),
+            (answer(b"{}", status="404 Not Found"), ErrorKind.UPSTREAM_INVALID),
+            (answer(gzip.compress(b"{}"), Content_Encoding="gzip"), ErrorKind.UPSTREAM_INVALID),
+            (answer(b"{}", status="401 Unauthorized"), ErrorKind.AUTHENTICATION),
+            (answer(b"{}", status="503 Busy"), ErrorKind.OVERLOADED),
+            (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{}", ErrorKind.UPSTREAM_CUT_OFF),
+        ],
+    )
+    def test_what_is_no_model_list_is_an_error(self, make_client: MakeClient, said: bytes, kind: ErrorKind) -> None:
+        def serve(peer: Peer) -> None:
+            peer.request()
+            peer.send(said)
+
+        with RawServer(serve) as poe, pytest.raises(GatewayError) as caught:
+            make_client(poe.url).models()
+
+        assert caught.value.kind is kind
+
+    def test_what_is_no_balance_is_an_error(self, make_client: MakeClient) -> None:
+        with RawServer(repeating(answer(b"[]"))) as poe, pytest.raises(GatewayError) as caught:
+            make_client(poe.url).balance(KEY)
+
+        assert caught.value.kind is ErrorKind.UPSTREAM_INVALID
+
+    def test_an_answer_has_a_size_limit(self, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(client_module, "MAX_JSON", 1000)
+        said = answer(b'{"data":[' + b" " * 1000 + b"]}")
+        with RawServer(repeating(said)) as poe, pytest.raises(GatewayError, match="too large") as caught:
+            make_client(poe.url).models()
+
+        assert caught.value.kind is ErrorKind.UPSTREAM_INVALID
+
+    def test_an_answer_has_a_deadline(self, make_client: MakeClient, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(client_module, "JSON_SECONDS", 0.3)
+
+        def serve(peer: Peer) -> None:
+            peer.request()
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            for _ in range(100):
+                peer.send(b" ")
+                time.sleep(0.05)
+
+        began = time.monotonic()
+        with RawServer(serve) as poe, pytest.raises(GatewayError) as caught:
+            make_client(poe.url).models()
+
+        assert caught.value.kind is ErrorKind.UPSTREAM_TIMEOUT
+        assert time.monotonic() - began < 3.0
+
+
+class TestLastContact:
+    def test_is_none_before_the_first_call(self, make_client: MakeClient) -> None:
+        assert make_client("http://127.0.0.1:1").last_contact is None
+
+    @pytest.mark.parametrize(("status", "ok"), [("200 OK", True), ("401 Unauthorized", True), ("502 Oops", False)])
+    def test_tells_when_and_how_poe_was_found(self, make_client: MakeClient, status: str, ok: bool) -> None:
+        with RawServer(repeating(answer(b'{"data":[]}', status=status))) as poe:
+            client = make_client(poe.url)
+            with contextlib.suppress(GatewayError):
+                client.models()
+
+        assert client.last_contact is not None
+        assert client.last_contact.ok is ok
+        assert abs(client.last_contact.when - time.time()) < 10
+
+
+def test_many_threads_share_one_client(make_client: MakeClient) -> None:
+    bots = [f"bot-{number}" for number in range(16)]
+    seen = Recorder(STREAM)
+    with RawServer(seen) as poe:
+        client = make_client(poe.url)
+
+        def ask(bot: str) -> None:
+            for _ in range(5):
+                assert b"".join(client.query(bot, bot.encode(), bot)) == b"hello"
+
+        threads = [threading.Thread(target=ask, args=(bot,)) for bot in bots]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert poe.connections <= 16
+
+    assert len(seen.requests) == 80
+    for request in seen.requests:
+        bot = request.split(b" ")[1].removeprefix(b"/bot/")
+        assert b"Authorization: Bearer " + bot + b"\r\n" in request
+        assert request.endswith(b"\r\n\r\n" + bot)
