@@ -2,12 +2,20 @@
 
 import sys
 
+from flask import Flask
+
 from poe2openai.config.settings import SettingsError
 from poe2openai.web.factory import create_app
 
-try:
-    app = create_app()
-except SettingsError as problem:
-    sys.stderr.write(f"poe2openai cannot start: {problem}\n")
-    # gunicorn's status for an app that cannot be loaded: after any other it would start workers for ever.
-    raise SystemExit(4) from None
+
+def _create_app_or_exit() -> Flask:
+    try:
+        return create_app()
+    except SettingsError as problem:
+        sys.stderr.write(f"poe2openai cannot start: {problem}\n")
+        # gunicorn's status for an app that cannot be loaded: after any other it would start workers for ever.
+        raise SystemExit(4) from None
+
+
+# At the top level, where such hosts look for it without running the file.
+app = _create_app_or_exit()

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from gunicorn.glogging import Logger
+
 from poe2openai.config.settings import SettingsError, load_settings
 from poe2openai.web.log_format import JsonFormatter, TextFormatter
 
@@ -38,8 +40,18 @@ max_requests = 0
 # being closed; no longer, because slow heads occupy a place and a stopping worker waits for idle connections.
 keepalive = 10
 
-# The application logs a line a request; gunicorn's would show query strings and referers, in which keys may stand.
-accesslog = None
+
+class logger_class(Logger):  # type: ignore[misc]  # noqa: N801 - the setting's name; gunicorn has no types
+    """Writes no access log: the application logs a line a request.
+
+    gunicorn's would show query strings and referers, in which keys may stand, and is put together, at a fortieth of a
+    short answer's cost, wherever `logconfig_dict` is set.
+    """
+
+    def access(self, *_: object) -> None:
+        pass
+
+
 logconfig_dict = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -8,6 +8,7 @@ from poe2openai.pipeline.pieces import joined
 from poe2openai.poe.events import Done, File, PoeEvent, Text
 
 _BREAKS_LABEL = re.compile(r"[\\\[\]`<]")
+_REFERENCE = re.compile(r"(\[[^\[\]]*\])\[([^\[\]]+)\]")
 _BREAKS_ADDRESS = re.compile(r"[\s\x00-\x1f\x7f()<>\\]")
 
 
@@ -21,7 +22,25 @@ def link(batches: Iterable[list[PoeEvent]]) -> Iterator[list[PoeEvent]]:
             page.texts.append(event.text)
             yield batch
         else:
-            yield joined(out for event in batch for out in page.take(event))
+            yield joined(out for event in _with_addresses(batch) for out in page.take(event))
+
+
+def _with_addresses(batch: list[PoeEvent]) -> list[PoeEvent]:
+    """References of a text to files that came with it become links; held answers come with all their files."""
+    files = {event.ref: event for event in batch if isinstance(event, File) and event.ref}
+    if not files:
+        return batch
+    shown: set[str] = set()
+
+    def with_address(found: re.Match[str]) -> str:
+        file = files.get(found[2])
+        if file is None:
+            return found[0]
+        shown.add(found[2])
+        return f"{found[1]}({_address(file)})"
+
+    texts = [Text(_REFERENCE.sub(with_address, event.text)) if isinstance(event, Text) else event for event in batch]
+    return [event for event in texts if not (isinstance(event, File) and event.ref in shown)]
 
 
 class _Page:
@@ -74,8 +93,11 @@ def _markdown(file: File) -> str:
     is_image = file.media_type.lower().startswith("image/")
     name = " ".join(file.name.split()) or ("image" if is_image else "file")
     label = _BREAKS_LABEL.sub(r"\\\g<0>", name)
-    address = _BREAKS_ADDRESS.sub(lambda found: quote(found[0]), file.url)
-    return f"{'!' if is_image else ''}[{label}]({address})"
+    return f"{'!' if is_image else ''}[{label}]({_address(file)})"
+
+
+def _address(file: File) -> str:
+    return _BREAKS_ADDRESS.sub(lambda found: quote(found[0]), file.url)
 
 
 def _mentions(text: str, url: str) -> bool:

@@ -140,6 +140,7 @@ class _EventReader:
     def _take_blocks(self, blocks: list[bytes], line_end: bytes) -> None:
         """Texts in Poe's plain form go together; whatever is not plain is looked at one by one."""
         prefix = b"event: text" + line_end + b"data: "
+        done = b"event: done" + line_end + b"data: {}"
         start = len(prefix)
         plain: list[bytes] = []
         for block in blocks:
@@ -148,6 +149,9 @@ class _EventReader:
                 continue
             self._take_plain(plain, start, line_end)
             plain = []
+            if block == done and not self.ended:
+                self._end(Done(self._reason))
+                return
             self._take_unplain(block + line_end + line_end)
         self._take_plain(plain, start, line_end)
 

@@ -1,8 +1,6 @@
 """Reads a request's body, counting its bytes as they come: a chunked body has no other bound."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, BinaryIO, cast
 
 import gevent
@@ -27,8 +25,10 @@ def read_body(environ: dict[str, Any], *, limit: int, timeout: float) -> bytes:
         raise _too_large(limit)
     if length is None and not environ.get("wsgi.input_terminated"):
         return b""
-    with _framing_errors():
+    try:
         return _read(cast(BinaryIO, environ["wsgi.input"]), length, limit, timeout)
+    except (ParseException, OSError, ValueError) as error:
+        raise GatewayError(ErrorKind.INVALID_REQUEST, "The request's body could not be read.") from error
 
 
 def _read(source: BinaryIO, length: int | None, limit: int, timeout: float) -> bytes:
@@ -37,8 +37,7 @@ def _read(source: BinaryIO, length: int | None, limit: int, timeout: float) -> b
     started = time.monotonic()
     while length is None or received < length:
         deadline = started + timeout + received / _LEAST_BYTES_PER_SECOND
-        with _give_up_at(deadline):
-            piece = source.read(_PIECE if length is None else min(_PIECE, length - received))
+        piece = _read_piece(source, _PIECE if length is None else min(_PIECE, length - received), deadline)
         if not piece:
             break
         received += len(piece)
@@ -50,23 +49,16 @@ def _read(source: BinaryIO, length: int | None, limit: int, timeout: float) -> b
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-@contextmanager
-def _give_up_at(deadline: float) -> Iterator[None]:
-    """Under gevent alone: a thread that waits for a socket cannot be called back."""
+def _read_piece(source: BinaryIO, size: int, deadline: float) -> bytes:
+    """Gives up at the deadline under gevent alone: a thread that waits for a socket cannot be called back."""
     if not is_module_patched("socket"):
-        yield
-        return
-    error = GatewayError(ErrorKind.REQUEST_TIMEOUT, "The request's body did not come in time.")
-    with gevent.Timeout(max(deadline - time.monotonic(), 0.01), error):
-        yield
-
-
-@contextmanager
-def _framing_errors() -> Iterator[None]:
+        return source.read(size)
+    late = GatewayError(ErrorKind.REQUEST_TIMEOUT, "The request's body did not come in time.")
+    timer = gevent.Timeout.start_new(max(deadline - time.monotonic(), 0.01), late)
     try:
-        yield
-    except (ParseException, OSError, ValueError) as error:
-        raise GatewayError(ErrorKind.INVALID_REQUEST, "The request's body could not be read.") from error
+        return source.read(size)
+    finally:
+        timer.close()
 
 
 def _content_length(environ: dict[str, Any]) -> int | None:

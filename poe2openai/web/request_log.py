@@ -27,7 +27,10 @@ def current_record() -> RequestRecord:
 def write_line(record: RequestRecord, method: str, path: str) -> None:
     level = logging.DEBUG if path in _QUIET_PATHS else logging.INFO
     if log.isEnabledFor(level):
-        log.log(level, "request", extra={"fields": _fields(record, method, path)})
+        # Made by hand: `log.log` would look through the stack for who called it, which no format shows.
+        line = logging.LogRecord(log.name, level, __file__, 0, "request", None, None)
+        line.fields = _fields(record, method, path)
+        log.handle(line)
 
 
 def _begin() -> None:

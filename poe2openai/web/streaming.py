@@ -15,11 +15,11 @@ from poe2openai.gateway.record import RequestRecord
 from poe2openai.web.hang_up import ClientGone, Watched
 
 PING = comment("ping")
-STREAM_HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache",
-    "X-Accel-Buffering": "no",
-}
+STREAM_HEADERS = [
+    ("Content-Type", "text/event-stream; charset=utf-8"),
+    ("Cache-Control", "no-cache"),
+    ("X-Accel-Buffering", "no"),
+]
 
 # A ping that is due within this share of its interval goes out at once: the next occasion may be a tick away.
 _DUE = 0.95
@@ -58,7 +58,7 @@ def stream_answer(
     stream is over, however it ended.
     """
     first = _await_first(batches, silent_since + ping_seconds * _DUE, watched)
-    body = _Body(chain((first,), batches), batches, encoder, ping_seconds, watched, record, on_close)
+    body = _Body(first, batches, encoder, ping_seconds=ping_seconds, watched=watched, record=record, on_close=on_close)
     # Passed through as it is: there is nothing for werkzeug to encode.
     return Response(body, headers=STREAM_HEADERS, direct_passthrough=True)
 
@@ -92,9 +92,10 @@ class _Body(Iterable[bytes]):
 
     def __init__(
         self,
-        events: Batches,
+        first: list[AnswerEvent],
         batches: Answering,
         encoder: Encoder,
+        *,
         ping_seconds: float,
         watched: Watched,
         record: RequestRecord,
@@ -106,7 +107,7 @@ class _Body(Iterable[bytes]):
         self._on_close = on_close
         self._ended = False
         self._closed = False
-        self._chunks = self._write(events, encoder, ping_seconds * _DUE)
+        self._chunks = self._write(chain((first,), batches), encoder, ping_seconds * _DUE)
 
     def __iter__(self) -> Iterator[bytes]:
         return self._chunks

@@ -108,3 +108,22 @@ def test_text_passes_untouched_and_at_once() -> None:
 def test_an_error_passes_without_what_was_held() -> None:
     broken = Error(GatewayError(ErrorKind.UPSTREAM_ERROR, "gone"))
     assert run(link, [[IMAGE], [Text("\n")], [broken]]) == [Text(SHOWN), broken]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("![cat][r1]", "![cat](https://x.example/cat.png)"),
+        ("A ![][r1] and [the cat][r1].", "A ![](https://x.example/cat.png) and [the cat](https://x.example/cat.png)."),
+        ("![cat][r1] [1][2] [x]", "![cat](https://x.example/cat.png) [1][2] [x]"),
+    ],
+)
+def test_references_to_files_that_came_along_are_links(text: str, expected: str) -> None:
+    cat = File("https://x.example/cat.png", "image/png", "cat.png", ref="r1")
+    assert text_of(run(link, [[Text(text), cat, Done()]])) == expected
+    assert text_of(run(link, [[cat, Text(text), Done()]])) == expected
+
+
+def test_a_file_that_came_along_without_being_referred_to_is_shown() -> None:
+    cat = File("https://x.example/cat.png", "image/png", "cat.png", ref="r1")
+    assert text_of(run(link, [[Text("[1][2]"), cat, Done()]])) == f"[1][2]\n\n{SHOWN}"

@@ -244,6 +244,19 @@ class TestTime:
             assert failure_of(adapters(idle_timeout=0.3), poe.url).kind is ErrorKind.UPSTREAM_TIMEOUT
             assert time.monotonic() - began < 3.0
 
+    def test_a_request_that_is_not_taken_is_a_timeout(self, adapters: Callable[..., PoeAdapter]) -> None:
+        done = threading.Event()
+
+        def serve(peer: Peer) -> None:
+            done.wait(5)
+
+        with RawServer(serve) as poe:
+            with pytest.raises(GatewayError) as caught:
+                adapters(idle_timeout=0.2).send(post(poe.url, b"x" * 30_000_000))
+            done.set()
+
+        assert caught.value.kind is ErrorKind.UPSTREAM_TIMEOUT
+
     def test_a_call_may_have_its_own_limits(self, adapter: PoeAdapter) -> None:
         def serve(peer: Peer) -> None:
             peer.request()
@@ -304,14 +317,18 @@ class TestConnections:
             assert [answer_of(adapter, poe.url) for _ in range(2)] == [b"hello"] * 2
             assert poe.connections == 2
 
-    def test_one_that_poe_ended_while_it_was_idle_is_passed_over(self, adapter: PoeAdapter) -> None:
+    @pytest.mark.parametrize("end", [Peer.close, Peer.reset])
+    def test_one_that_poe_ended_while_it_was_idle_is_passed_over(
+        self, adapter: PoeAdapter, end: Callable[[Peer], None]
+    ) -> None:
         ended = threading.Event()
 
         def serve(peer: Peer) -> None:
             peer.request()
             peer.send(HELLO)
             if peer.number == 1:
-                peer.close()
+                time.sleep(0.05)
+                end(peer)
                 ended.set()
             else:
                 peer.has_left()
@@ -672,6 +689,15 @@ class TestProxies:
             assert error.kind is ErrorKind.UPSTREAM_UNREACHABLE
             assert f"proxy (127.0.0.1:{port})" in error.message
             assert "s3cr3t" not in error.message
+
+    def test_a_socks_proxy_without_pysocks_is_told(
+        self, adapters: Callable[..., PoeAdapter], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(sys.modules, "urllib3.contrib.socks", None)
+        error = failure_of(adapters(proxy="socks5://127.0.0.1:1"), "http://poe.test/")
+
+        assert error.kind is ErrorKind.UPSTREAM_UNREACHABLE
+        assert "PySocks" in error.message
 
     @pytest.mark.parametrize("address", ["ftp://me:s3cr3t@host:1", "http://", "http://me:s3cr3t@host:port", "://"])
     def test_an_address_of_no_proxy_is_refused_without_being_shown(self, address: str) -> None:

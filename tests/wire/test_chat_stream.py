@@ -139,14 +139,15 @@ def test_a_replacement_that_takes_back_what_was_said(gateway: Gateway, poe: Scri
     go = threading.Event()
     poe.script("bot", text("Wrong"), until(go), replace("Searching..."), replace("Right"), done())
     with gateway.client() as client:
-        events = client.chat(model="bot", stream=True).events()
+        response = client.chat(model="bot", stream=True)
+        events = response.events()
         seen: list[Any] = []
         while "Wrong" not in content(seen):
             seen.append(next(events).json)
         go.set()
         seen += [one.json for one in events if one.data != "[DONE]"]
     assert content(seen) == "Wrong\n\nRight"
-    assert "replace" in gateway.wait_log("/v1/chat/completions", start=before)
+    assert "replace" in gateway.wait_log(response.header("x-request-id") or "?", start=before)
 
 
 def test_of_several_answers_the_lowest_is_delivered(gateway: Gateway, poe: ScriptedPoe) -> None:
