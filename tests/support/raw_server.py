@@ -148,6 +148,25 @@ def repeating(answer: bytes) -> Callable[[Peer], None]:
     return serve
 
 
+class Recorder:
+    """Keeps what it is asked."""
+
+    def __init__(self, said: bytes) -> None:
+        self.requests: list[bytes] = []
+        self._said = said
+
+    def __call__(self, peer: Peer) -> None:
+        while request := peer.request():
+            self.requests.append(request)
+            peer.send(self._said)
+
+
+def answer(body: bytes, kind: str = "application/json", status: str = "200 OK", **headers: str) -> bytes:
+    lines = [f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items()]
+    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{''.join(lines)}\r\n"
+    return head.encode() + body
+
+
 def pump(one: socket.socket, other: socket.socket) -> None:
     """Passes bytes both ways until either side ends; in one thread, as a TLS socket cannot serve two at once."""
     while True:
