@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
@@ -16,7 +17,7 @@ from poe2openai.gateway.record import RequestRecord
 from poe2openai.gateway.tokens import count_messages
 from poe2openai.pipeline.order import PipelineOptions, pipeline
 from poe2openai.poe.client import PoeClient, QueryStream
-from poe2openai.poe.errors import is_retryable
+from poe2openai.poe.errors import is_retryable, without_secret
 from poe2openai.poe.events import Done, Error, PoeEvent, read_events
 from poe2openai.poe.query import BotPolicy, build_query
 
@@ -28,6 +29,10 @@ _BACKOFF_SECONDS = (0.3, 1.0)
 _BATCHES_BETWEEN_SWITCHES = 8
 
 _KEY_FAILURES = (ErrorKind.AUTHENTICATION, ErrorKind.INSUFFICIENT_QUOTA, ErrorKind.RATE_LIMIT)
+
+
+def _wait_on() -> None:
+    """Patience without end."""
 
 
 class Exchange:
@@ -42,12 +47,18 @@ class Exchange:
         self._ping_seconds = ping_seconds
 
     def answer(
-        self, request: ModelRequest, route: Route, caller: Caller, record: RequestRecord
+        self,
+        request: ModelRequest,
+        route: Route,
+        caller: Caller,
+        record: RequestRecord,
+        on_silence: Callable[[], None] = _wait_on,
     ) -> Generator[list[AnswerEvent]]:
         """The answer's events, in batches. Raises `GatewayError` for what fails before Poe's first event.
 
         Returns once that event is there, or, for a stream, once Poe has been silent for as long as a client is left
-        without a ping. Closing the iterator ends the upstream request.
+        without a ping. `on_silence` is called at each tick until then, and may raise to give up. Closing the iterator
+        ends the upstream request.
         """
         policy = BotPolicy(
             system_as_user=route.hold,
@@ -56,8 +67,8 @@ class Exchange:
             declared=route.declared,
         )
         body = build_query(request, policy)
-        patience = self._ping_seconds if request.stream else None
-        upstream = self._open(route.bot, body, caller, patience, record)
+        waiting = _Waiting(self._ping_seconds if request.stream else None, on_silence)
+        upstream = self._open(route.bot, body, caller, waiting, record)
         return _deliver(upstream, self._options(request, route, record), record)
 
     def _options(self, request: ModelRequest, route: Route, record: RequestRecord) -> PipelineOptions:
@@ -73,9 +84,7 @@ class Exchange:
             note=record.notes.append,
         )
 
-    def _open(
-        self, bot: str, body: bytes, caller: Caller, patience: float | None, record: RequestRecord
-    ) -> "_Upstream":
+    def _open(self, bot: str, body: bytes, caller: Caller, waiting: "_Waiting", record: RequestRecord) -> "_Upstream":
         """Posts until Poe's first event is there: the next key after a key's failure, again after a passing fault."""
         keys = self._keys.keys_for(caller)
         position, retries = 0, 0
@@ -83,7 +92,7 @@ class Exchange:
             key = keys[position % len(keys)]
             record.attempts += 1
             try:
-                upstream = self._begin(bot, body, key, patience)
+                upstream = self._begin(bot, body, key, waiting)
             except GatewayError as error:
                 self._keys.report(key, error)
                 position += 1
@@ -97,40 +106,53 @@ class Exchange:
                 self._keys.report_success(key)
                 return upstream
 
-    def _begin(self, bot: str, body: bytes, key: str, patience: float | None) -> "_Upstream":
-        upstream = _Upstream(self._poe.query(bot, body, key))
+    def _begin(self, bot: str, body: bytes, key: str, waiting: "_Waiting") -> "_Upstream":
+        upstream = _Upstream(self._poe.query(bot, body, key, waiting.on_silence), key)
         try:
-            upstream.await_first(patience)
+            upstream.await_first(waiting)
         except BaseException:
             upstream.close()
             raise
         return upstream
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """How Poe's first event is waited for: `patience` seconds once Poe has answered, or as long as it takes."""
+
+    patience: float | None
+    on_silence: Callable[[], None]
+
+
 class _Upstream:
     """Poe's answer, its first event looked at before anything is promised to the client."""
 
-    def __init__(self, stream: QueryStream) -> None:
+    def __init__(self, stream: QueryStream, key: str) -> None:
         self._stream = stream
+        self._key = key
         self._batches = read_events(stream)
         self._first: list[PoeEvent] = []
         self._ended = False
 
-    def await_first(self, patience: float | None) -> None:
-        """Waits for the first event, `patience` seconds at most; raises what it says where it is an error."""
-        deadline = None if patience is None else time.monotonic() + patience
+    def await_first(self, waiting: _Waiting) -> None:
+        """Waits for the first event; raises what it says where it is an error."""
+        deadline = None if waiting.patience is None else time.monotonic() + waiting.patience
         for batch in self._batches:
             if batch:
                 if isinstance(batch[0], Error):
-                    raise batch[0].error
+                    raise without_secret(batch[0].error, self._key)
                 self._first = batch
                 return
+            waiting.on_silence()
             if deadline is not None and time.monotonic() >= deadline:
                 return
 
     def events(self) -> Iterator[list[PoeEvent]]:
         for batch in chain((self._first,), self._batches):
-            self._ended = bool(batch) and isinstance(batch[-1], Done | Error)
+            if batch and isinstance(last := batch[-1], Done | Error):
+                self._ended = True
+                if isinstance(last, Error):
+                    batch[-1] = Error(without_secret(last.error, self._key))
             yield batch
 
     def cut_short(self) -> None:

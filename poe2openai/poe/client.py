@@ -2,18 +2,19 @@
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import quote, unquote, urlsplit
 
 import orjson
-from requests import PreparedRequest, Request, Response
+from requests import Response
 
 from poe2openai import __version__
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.poe.body import BodyStream
 from poe2openai.poe.errors import error_from_status
-from poe2openai.poe.transport import PoeAdapter
+from poe2openai.poe.transport import PoeAdapter, Query
 
 QueryStream = BodyStream
 
@@ -59,9 +60,13 @@ class PoeClient:
         self._query.headers["Content-Type"] = "application/json"
         self._get = self._template("GET", "application/json")
 
-    def query(self, bot: str, body: bytes, key: str) -> QueryStream:
-        """Poe's answer to a query, as soon as its head is there; `GatewayError` for anything but a stream of events."""
+    def query(self, bot: str, body: bytes, key: str, on_silence: Callable[[], None] | None = None) -> QueryStream:
+        """Poe's answer to a query, as soon as its head is there; `GatewayError` for anything but a stream of events.
+
+        `on_silence` is called at each tick until then, and may raise to give up.
+        """
         request = self._query.copy()
+        request.on_silence = on_silence
         request.url = f"{self._base_url}/bot/{_path_segment(bot)}"
         request.headers["Authorization"] = _bearer(key)
         request.body = body
@@ -98,18 +103,19 @@ class PoeClient:
         """Ends the connections that are idle; a stream that is open goes on to its end."""
         self._adapter.close()
 
-    def _template(self, method: str, accept: str) -> PreparedRequest:
+    def _template(self, method: str, accept: str) -> Query:
         headers = {
             "User-Agent": f"poe2openai/{__version__}",
             "Accept": accept,
             "Accept-Encoding": "identity",
             "Connection": "keep-alive",
         }
-        request = Request(method, self._base_url, headers).prepare()
+        request = Query()
+        request.prepare(method, self._base_url, headers)
         request.headers.pop("Content-Length", None)
         return request
 
-    def _send(self, request: PreparedRequest, timeout: tuple[float, float] | None = None) -> Response:
+    def _send(self, request: Query, timeout: tuple[float, float] | None = None) -> Response:
         try:
             response = self._adapter.send(request, stream=True, timeout=timeout)
         except GatewayError:

@@ -121,6 +121,19 @@ def is_retryable(error: GatewayError) -> bool:
     return error.upstream_status == 429 or error.upstream_status >= 500
 
 
+def without_secret(error: GatewayError, secret: str) -> GatewayError:
+    """The same error; a key that Poe repeats in its text is none of the reader's business."""
+    if secret not in error.message:
+        return error
+    return GatewayError(
+        error.kind,
+        error.message.replace(secret, "***"),
+        param=error.param,
+        retry_after=error.retry_after,
+        upstream_status=error.upstream_status,
+    )
+
+
 def clean_text(text: str) -> str:
     """A text of Poe's that can stand in a message and in a log line: one line, bounded, encodable."""
     line = _CONTROLS.sub(" ", text[: 2 * MAX_MESSAGE]).strip()

@@ -219,6 +219,19 @@ class _Message(NamedTuple):
     body: bytes
 
 
+class Query(PreparedRequest):
+    """A prepared request; `on_silence` is called at each tick without an answer, and may raise to give up."""
+
+    on_silence: Callable[[], None] | None = None
+
+    def copy(self) -> "Query":
+        """Without what this adapter does not look at: cookies and hooks."""
+        copied = Query()
+        copied.method, copied.url, copied.body = self.method, self.url, self.body
+        copied.headers = self.headers.copy()
+        return copied
+
+
 class PoeAdapter(BaseAdapter):
     """Sends prepared requests whose body is whole; the response's `raw` is a `BodyStream`.
 
@@ -299,7 +312,7 @@ class PoeAdapter(BaseAdapter):
         try:
             sock.settimeout(idle_timeout)
             was_sent = _write(sock, message.head, message.body)
-            head, rest = _read_head(sock, idle_timeout)
+            head, rest = _read_head(sock, idle_timeout, self._tick, getattr(message.request, "on_silence", None))
             decoder = body_decoder(head)
         except BaseException:
             hang_up(sock)
@@ -340,15 +353,23 @@ def _write(sock: socket.socket, head: bytes, body: bytes) -> bool:
     return True
 
 
-def _read_head(sock: socket.socket, timeout: float) -> tuple[ResponseHead, bytes]:
+def _read_head(
+    sock: socket.socket, timeout: float, tick: float, on_silence: Callable[[], None] | None
+) -> tuple[ResponseHead, bytes]:
     """The head, and the bytes that came behind it; `timeout` is for the head as a whole."""
     deadline = time.monotonic() + timeout
     reader = HeadReader()
     while True:
+        left = deadline - time.monotonic()
+        sock.settimeout(max(0.001, left if on_silence is None else min(left, tick)))
         try:
             data = sock.recv(WIDE)
         except TimeoutError:
-            raise GatewayError(ErrorKind.UPSTREAM_TIMEOUT, f"Poe did not answer within {timeout:g} seconds.") from None
+            if on_silence is None or time.monotonic() >= deadline:
+                reason = f"Poe did not answer within {timeout:g} seconds."
+                raise GatewayError(ErrorKind.UPSTREAM_TIMEOUT, reason) from None
+            on_silence()
+            continue
         except (OSError, ValueError):
             data = b""
         if not data and reader.is_empty:
@@ -358,4 +379,3 @@ def _read_head(sock: socket.socket, timeout: float) -> tuple[ResponseHead, bytes
         head = reader.feed(data)
         if head is not None:
             return head, reader.rest
-        sock.settimeout(max(0.001, deadline - time.monotonic()))

@@ -85,6 +85,11 @@ class Watched(AbstractContextManager["Watched"]):
     def is_gone(self) -> bool:
         return self._descriptor >= 0 and self._watcher.is_gone(self._descriptor)
 
+    def check(self) -> None:
+        """Raises `ClientGone` where nobody waits any more."""
+        if self.is_gone():
+            raise ClientGone
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

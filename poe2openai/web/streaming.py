@@ -12,7 +12,7 @@ from poe2openai.core.collect import Answer, collect
 from poe2openai.core.events import AnswerEvent, Failed, Started
 from poe2openai.dialects.sse import comment
 from poe2openai.gateway.record import RequestRecord
-from poe2openai.web.hang_up import ClientGone, Watched
+from poe2openai.web.hang_up import Watched
 
 PING = comment("ping")
 STREAM_HEADERS = [
@@ -82,8 +82,8 @@ def _await_first(batches: Batches, ping_due: float, watched: Watched) -> list[An
 
 def _while_wanted(batches: Batches, watched: Watched) -> Batches:
     for batch in batches:
-        if not batch and watched.is_gone():
-            raise ClientGone
+        if not batch:
+            watched.check()
         yield batch
 
 

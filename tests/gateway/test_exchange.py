@@ -17,7 +17,7 @@ from poe2openai.gateway.keys import Caller, KeyRing
 from poe2openai.gateway.record import RequestRecord
 from poe2openai.gateway.tokens import tokenizer
 from poe2openai.poe.client import PoeClient
-from tests.support.poe_script import cut, done, error, error_reply, hold, pause, reset, text, until
+from tests.support.poe_script import cut, done, error, error_reply, head, hold, pause, reset, text, until
 from tests.support.scripted_poe import ScriptedPoe
 
 OWN = Caller("key-1", "client-key")
@@ -229,3 +229,30 @@ def test_ticks_come_while_poe_is_silent(poe: ScriptedPoe, client: PoeClient) -> 
     batches = list(Asking(client)())
     assert [] in batches[1:-1]
     assert isinstance(batches[-1][-1], Finished)
+
+
+def test_a_key_that_poe_repeats_reaches_nobody(poe: ScriptedPoe, client: PoeClient) -> None:
+    poe.script("bot", error("Invalid token client-key"))
+    assert "client-key" not in Asking(client).failure().message
+    poe.reset()
+    poe.script("bot", text("a"), error("Invalid token client-key"))
+    failed = [event for batch in Asking(client)() for event in batch][-1]
+    assert isinstance(failed, Failed)
+    assert "client-key" not in failed.error.message
+
+
+@pytest.mark.parametrize("steps", [[hold()], [head(), hold()]])
+def test_whoever_waits_can_give_up_before_poes_first_event(
+    poe: ScriptedPoe, client: PoeClient, steps: list[Any]
+) -> None:
+    class NobodyWaits(BaseException):
+        pass
+
+    def give_up() -> None:
+        raise NobodyWaits
+
+    poe.script("bot", *steps)
+    asking = Asking(client)
+    with pytest.raises(NobodyWaits):
+        asking.exchange.answer(asked(), route(), OWN, asking.record, give_up)
+    assert poe.wait_query("bot").hung_up_after(time.monotonic()) < 1.0

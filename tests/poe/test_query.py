@@ -24,7 +24,6 @@ from poe2openai.core.request import (
 )
 from poe2openai.poe.query import CONTINUE, BotPolicy, build_query
 
-
 NO_POLICY = BotPolicy()
 
 

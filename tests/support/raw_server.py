@@ -171,7 +171,10 @@ def pump(one: socket.socket, other: socket.socket) -> None:
     """Passes bytes both ways until either side ends; in one thread, as a TLS socket cannot serve two at once."""
     while True:
         buffered = isinstance(one, ssl.SSLSocket) and one.pending()
-        readable = [one] if buffered else select.select([one, other], [], [], SECONDS)[0]
+        try:
+            readable = [one] if buffered else select.select([one, other], [], [], SECONDS)[0]
+        except ValueError:  # the test is over, and has closed one of them
+            return
         for source in readable:
             data = source.recv(65536)
             if not data:

@@ -51,10 +51,9 @@ def _answer(here: Services, record: RequestRecord, watched: Watched) -> Response
     route = here.catalog.resolve(asked.model)
     record.model, record.bot, record.stream = asked.model, route.bot, asked.stream
     here.limits.wait_turn(caller)
-    if watched.is_gone():
-        raise ClientGone
+    watched.check()
     silent_since = time.monotonic()
-    batches = here.exchange.answer(asked, route, caller, record)
+    batches = here.exchange.answer(asked, route, caller, record, watched.check)
     answer_id, created = new_id(), int(time.time())
     if asked.stream:
         return stream_answer(
