@@ -94,6 +94,19 @@ def read_events(chunks: Iterable[bytes]) -> Iterator[list[PoeEvent]]:
     yield [Error(reader.missing_end())]
 
 
+class _Form:
+    """How Poe writes plain events with one kind of line end."""
+
+    def __init__(self, line_end: bytes) -> None:
+        self.line_end = line_end
+        self.blank_line = line_end + line_end
+        self.text = b"event: text" + line_end + b"data: "
+        self.done = b"event: done" + line_end + b"data: {}"
+
+
+_CRLF, _LF = _Form(b"\r\n"), _Form(b"\n")
+
+
 class _EventReader:
     """Takes bytes in any cutting and gives the events that they complete."""
 
@@ -106,6 +119,8 @@ class _EventReader:
         self._batch: list[PoeEvent] = []
 
     def feed(self, chunk: bytes) -> list[PoeEvent]:
+        if (text := self._lone_text(chunk)) is not None:
+            return [Text(text)]
         self._batch = []
         if chunk:
             if len(self._opening) < 64:
@@ -124,46 +139,58 @@ class _EventReader:
             return GatewayError(ErrorKind.UPSTREAM_INVALID, "Poe's answer was no event stream.")
         return GatewayError(ErrorKind.UPSTREAM_CUT_OFF, "Poe's answer was cut off before its end.")
 
+    def _lone_text(self, chunk: bytes) -> str | None:
+        """What nearly every read of a live stream brings: one plain text event and nothing else."""
+        if (
+            not chunk.startswith(_CRLF.text)
+            or chunk.count(b"\n") != 3
+            or not chunk.endswith(_CRLF.blank_line)
+            or not self._splitter.is_between_events
+            or self._high_surrogate
+        ):
+            return None
+        payload = chunk[len(_CRLF.text) : -len(_CRLF.blank_line)]
+        return None if b"\r" in payload else _text_of(payload)
+
     def _read(self, chunk: bytes) -> None:
         block, rest = self._splitter.open(chunk)
         if block:
             self._take_block(block)
         if not rest or self.ended:
             return
-        line_end = b"\r\n" if b"\r\n" in rest else b"\n"
-        *blocks, tail = rest.split(line_end + line_end)
-        self._take_blocks(blocks, line_end)
+        form = _CRLF if _CRLF.line_end in rest else _LF
+        *blocks, tail = rest.split(form.blank_line)
+        self._take_blocks(blocks, form)
         if tail and not self.ended:
             for block in self._splitter.split(tail):
                 self._take_block(block)
 
-    def _take_blocks(self, blocks: list[bytes], line_end: bytes) -> None:
+    def _take_blocks(self, blocks: list[bytes], form: _Form) -> None:
         """Texts in Poe's plain form go together; whatever is not plain is looked at one by one."""
-        prefix = b"event: text" + line_end + b"data: "
-        done = b"event: done" + line_end + b"data: {}"
-        start = len(prefix)
         plain: list[bytes] = []
         for block in blocks:
-            if block.startswith(prefix):
+            if block.startswith(form.text):
                 plain.append(block)
                 continue
-            self._take_plain(plain, start, line_end)
+            self._take_plain(plain, form)
             plain = []
-            if block == done and not self.ended:
+            if self.ended:
+                return
+            if block == form.done:
                 self._end(Done(self._reason))
                 return
-            self._take_unplain(block + line_end + line_end)
-        self._take_plain(plain, start, line_end)
+            self._take_unplain(block + form.blank_line)
+        self._take_plain(plain, form)
 
-    def _take_plain(self, blocks: list[bytes], start: int, line_end: bytes) -> None:
+    def _take_plain(self, blocks: list[bytes], form: _Form) -> None:
         if not blocks or self.ended:
             return
-        text = _plain_texts(blocks, start)
+        text = _plain_texts(blocks, len(form.text))
         if text is not None:
             self._append(Text(self._whole_characters(text) if self._high_surrogate else text))
             return
         for block in blocks:
-            self._take_unplain(block + line_end + line_end)
+            self._take_unplain(block + form.blank_line)
 
     def _take_unplain(self, data: bytes) -> None:
         # Its blank line may not be the only one: line ends may be mixed.
@@ -279,6 +306,16 @@ def _plain_texts(blocks: list[bytes], start: int) -> str | None:
         return "".join(texts) if len(texts) == len(blocks) else None
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def _text_of(payload: bytes) -> str | None:
+    """The text of `{"text": …}`; None where there is anything else to look at."""
+    try:
+        value = orjson.loads(payload)
+    except ValueError:
+        return None
+    text = value.get("text") if type(value) is dict and len(value) == 1 else None
+    return text if type(text) is str else None
 
 
 def _object(data: str) -> dict[str, Any] | None:

@@ -29,9 +29,9 @@ class EventSplitter:
         self._skip_line_feed = False
 
     @property
-    def pending(self) -> bool:
-        """Whether an event has begun and not ended."""
-        return bool(self._pending)
+    def is_between_events(self) -> bool:
+        """Whether the next byte begins an event."""
+        return not (self._pending or self._skip_line_feed or self._at_start)
 
     def open(self, data: bytes) -> tuple[bytes, bytes]:
         """Completes the pending event, if there is one: (its block or nothing, what follows it)."""

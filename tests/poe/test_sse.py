@@ -42,8 +42,11 @@ def test_mixed_line_ends_keep_events_apart(first: bytes, second: bytes) -> None:
 
 def test_an_event_that_has_not_ended_is_not_given_out() -> None:
     splitter = EventSplitter()
-    assert splitter.split(b"data: 1\n\ndata: 2\n") == [b"data: 1\n\n"]
-    assert splitter.pending
+    _, rest = splitter.open(b"data: 1\n\ndata: 2\n")
+    assert splitter.split(rest) == [b"data: 1\n\n"]
+    assert not splitter.is_between_events
+    assert splitter.open(b"\n") == (b"data: 2\n\n", b"")
+    assert splitter.is_between_events
 
 
 def test_an_event_without_end_is_refused_before_it_fills_the_memory() -> None:
