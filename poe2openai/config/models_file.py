@@ -26,7 +26,8 @@ COPY_NAME = ".models.last-good.yaml"
 # A file that was written to less than this long ago may be half there.
 STILL_SECONDS = 0.2
 # Editors that save by renaming leave a moment without the file.
-GONE_SECONDS = 2.0
+GONE_SECONDS = 0.5
+WATCH_SECONDS = 0.2
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,7 @@ class ModelsFileStore:
         self._path = config_dir / FILE_NAME
         self._copy = config_dir / COPY_NAME
         self._reloading = threading.Lock()
+        self._stopping = threading.Event()
         self._fallback = _read_inline(inline_yaml)
         self._file, self._state = self._fallback
         self._data: bytes | None = None
@@ -88,6 +90,17 @@ class ModelsFileStore:
             finally:
                 self._reloading.release()
         return self._file
+
+    def watch(self) -> None:
+        """Looks by itself too: a change applies, and is logged, within a second where no request comes to see it."""
+        threading.Thread(target=self._keep_watch, name="models-file", daemon=True).start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    def _keep_watch(self) -> None:
+        while not self._stopping.wait(WATCH_SECONDS):
+            self.current()
 
     def state(self) -> ConfigState:
         self.current()

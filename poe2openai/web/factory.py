@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _services(app: Flask, settings: Settings) -> Services:
     models_file = ModelsFileStore(settings.config_dir, settings.models_yaml)
+    models_file.watch()
     keys = KeyRing(settings.poe_api_keys, settings.access_tokens, settings.allow_client_keys)
     poe = PoeClient(
         settings.poe_base_url,
