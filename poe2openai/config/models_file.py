@@ -100,7 +100,10 @@ class ModelsFileStore:
 
     def _keep_watch(self) -> None:
         while not self._stopping.wait(WATCH_SECONDS):
-            self.current()
+            try:
+                self.current()
+            except Exception:
+                logger.exception("%s could not be looked at", FILE_NAME)
 
     def state(self) -> ConfigState:
         self.current()

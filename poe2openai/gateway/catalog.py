@@ -127,7 +127,7 @@ class Catalog:
         if snapshot.entries is entries and snapshot.file is file:
             return snapshot
         with self._building:
-            entries, snapshot = self._list.entries, self._snapshot
+            entries, file, snapshot = self._list.entries, self._models_file.current(), self._snapshot
             if snapshot.entries is not entries or snapshot.file is not file:
                 snapshot = self._snapshot = _Snapshot(entries, file, snapshot.version + 1)
             return snapshot

@@ -11,6 +11,7 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import AnswerEvent, Finished
 from poe2openai.core.request import ModelRequest
 from poe2openai.core.tokens import TokenCounter
+from poe2openai.core.turns import give_way
 from poe2openai.gateway.catalog import Route
 from poe2openai.gateway.keys import Caller, KeyRing
 from poe2openai.gateway.record import RequestRecord
@@ -18,33 +19,42 @@ from poe2openai.gateway.tokens import count_messages
 from poe2openai.pipeline.order import PipelineOptions, pipeline
 from poe2openai.poe.client import PoeClient, QueryStream
 from poe2openai.poe.errors import is_retryable, without_secret
-from poe2openai.poe.events import Done, Error, PoeEvent, read_events
+from poe2openai.poe.events import Done, Error, PoeEvent, Text, read_events
 from poe2openai.poe.query import BotPolicy, build_query
 
 MAX_RETRIES = 2
 MAX_RETRY_AFTER = 10.0
+_LONGEST_SLEEP = 0.5  # seconds, so that who waits meanwhile is asked
 _BACKOFF_SECONDS = (0.3, 1.0)
 
 # A burst that is always there to be read never lets other streams run by itself.
 _BATCHES_BETWEEN_SWITCHES = 8
 
+# Some bots open with an empty text.
+_NOTHING = Text("")
+
 _KEY_FAILURES = (ErrorKind.AUTHENTICATION, ErrorKind.INSUFFICIENT_QUOTA, ErrorKind.RATE_LIMIT)
 
 
-def _wait_on() -> None:
-    """Patience without end."""
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How Poe's first event is waited for.
+
+    `until`, in seconds of the monotonic clock, is when a client that streams is to hear a ping, None where no ping
+    helps; `on_silence` is called at each tick, and may raise to give up.
+    """
+
+    until: float | None = None
+    on_silence: Callable[[], None] = lambda: None
 
 
 class Exchange:
     """Answers requests. One serves a whole worker."""
 
-    def __init__(
-        self, poe: PoeClient, keys: KeyRing, tokenizer: Callable[[], TokenCounter], *, ping_seconds: float
-    ) -> None:
+    def __init__(self, poe: PoeClient, keys: KeyRing, counter: TokenCounter) -> None:
         self._poe = poe
         self._keys = keys
-        self._tokenizer = tokenizer
-        self._ping_seconds = ping_seconds
+        self._counter = counter
 
     def answer(
         self,
@@ -52,13 +62,12 @@ class Exchange:
         route: Route,
         caller: Caller,
         record: RequestRecord,
-        on_silence: Callable[[], None] = _wait_on,
+        waiting: Waiting,
     ) -> Generator[list[AnswerEvent]]:
         """The answer's events, in batches. Raises `GatewayError` for what fails before Poe's first event.
 
-        Returns once that event is there, or, for a stream, once Poe has been silent for as long as a client is left
-        without a ping. `on_silence` is called at each tick until then, and may raise to give up. Closing the iterator
-        ends the upstream request.
+        Returns once that event is there or, Poe having answered with a stream, once the waiting is over. Closing the
+        generator ends the upstream request.
         """
         policy = BotPolicy(
             system_as_user=route.hold,
@@ -67,47 +76,70 @@ class Exchange:
             declared=route.declared,
         )
         body = build_query(request, policy)
-        waiting = _Waiting(self._ping_seconds if request.stream else None, on_silence)
         upstream = self._open(route.bot, body, caller, waiting, record)
-        return _deliver(upstream, self._options(request, route, record), record)
+        return self._deliver(upstream, request, route, record)
 
-    def _options(self, request: ModelRequest, route: Route, record: RequestRecord) -> PipelineOptions:
-        counter = _LazyCounter(self._tokenizer)
+    def _deliver(
+        self, upstream: "_Upstream", request: ModelRequest, route: Route, record: RequestRecord
+    ) -> Generator[list[AnswerEvent]]:
+        batches = 0
+        try:
+            for batch in pipeline(upstream.events(), self._options(request, route, record, upstream.cut_short)):
+                if batch:
+                    record.see(batch)
+                    if isinstance(batch[-1], Finished):
+                        upstream.cut_short()
+                yield batch
+                batches += 1
+                if batches % _BATCHES_BETWEEN_SWITCHES == 0:
+                    give_way()
+        finally:
+            upstream.finish()
+
+    def _options(
+        self, request: ModelRequest, route: Route, record: RequestRecord, on_end: Callable[[], None]
+    ) -> PipelineOptions:
         wants_usage = request.include_usage or not request.stream
         return PipelineOptions(
             hold=route.hold,
             whole=not request.stream,
             stop=request.stop,
             max_tokens=request.max_tokens,
-            counter=counter,
-            input_tokens=partial(count_messages, request, counter) if wants_usage else None,
+            counter=self._counter,
+            input_tokens=partial(count_messages, request, self._counter) if wants_usage else None,
             note=record.notes.append,
+            on_end=on_end,
         )
 
-    def _open(self, bot: str, body: bytes, caller: Caller, waiting: "_Waiting", record: RequestRecord) -> "_Upstream":
+    def _open(self, bot: str, body: bytes, caller: Caller, waiting: Waiting, record: RequestRecord) -> "_Upstream":
         """Posts until Poe's first event is there: the next key after a key's failure, again after a passing fault."""
         keys = self._keys.keys_for(caller)
-        position, retries = 0, 0
+        retries = 0
         while True:
-            key = keys[position % len(keys)]
+            key, *others = keys
+            waiting.on_silence()
             record.attempts += 1
             try:
                 upstream = self._begin(bot, body, key, waiting)
             except GatewayError as error:
                 self._keys.report(key, error)
-                position += 1
-                if error.kind in _KEY_FAILURES and position < len(keys):
+                if others and error.kind in _KEY_FAILURES:
+                    keys = others
                     continue
                 if retries >= MAX_RETRIES or not _may_pass(error):
-                    raise _as_seen_by(caller, error) from error
-                time.sleep(_delay(error, retries))
+                    # Without a cause: the error would be its own, and hold the request's body until it is collected.
+                    raise _as_seen_by(caller, error) from None
+                _pause(_delay(error, retries), waiting)
                 retries += 1
+                keys = [*others, key]
             else:
-                self._keys.report_success(key)
+                if upstream.has_begun:
+                    self._keys.report_success(key)
                 return upstream
 
-    def _begin(self, bot: str, body: bytes, key: str, waiting: "_Waiting") -> "_Upstream":
-        upstream = _Upstream(self._poe.query(bot, body, key, waiting.on_silence), key)
+    def _begin(self, bot: str, body: bytes, key: str, waiting: Waiting) -> "_Upstream":
+        stream = self._poe.query(bot, body, key, waiting.on_silence)
+        upstream = _Upstream(stream, key, partial(self._keys.report, key))
         try:
             upstream.await_first(waiting)
         except BaseException:
@@ -116,35 +148,34 @@ class Exchange:
         return upstream
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    """How Poe's first event is waited for: `patience` seconds once Poe has answered, or as long as it takes."""
-
-    patience: float | None
-    on_silence: Callable[[], None]
-
-
 class _Upstream:
     """Poe's answer, its first event looked at before anything is promised to the client."""
 
-    def __init__(self, stream: QueryStream, key: str) -> None:
+    def __init__(self, stream: QueryStream, key: str, report: Callable[[GatewayError], None]) -> None:
+        """`report` takes an error that comes later than the first event, or instead of it once nobody waits for it."""
         self._stream = stream
         self._key = key
+        self._report = report
         self._batches = read_events(stream)
         self._first: list[PoeEvent] = []
         self._ended = False
 
-    def await_first(self, waiting: _Waiting) -> None:
-        """Waits for the first event; raises what it says where it is an error."""
-        deadline = None if waiting.patience is None else time.monotonic() + waiting.patience
+    @property
+    def has_begun(self) -> bool:
+        """Whether Poe has said anything yet."""
+        return bool(self._first)
+
+    def await_first(self, waiting: Waiting) -> None:
+        """Waits for the first event that says something; raises what it says where it is an error."""
         for batch in self._batches:
-            if batch:
-                if isinstance(batch[0], Error):
-                    raise without_secret(batch[0].error, self._key)
-                self._first = batch
+            events = [event for event in batch if event != _NOTHING]
+            if events:
+                if isinstance(events[0], Error):
+                    raise without_secret(events[0].error, self._key)
+                self._first = events
                 return
             waiting.on_silence()
-            if deadline is not None and time.monotonic() >= deadline:
+            if waiting.until is not None and time.monotonic() >= waiting.until:
                 return
 
     def events(self) -> Iterator[list[PoeEvent]]:
@@ -152,6 +183,7 @@ class _Upstream:
             if batch and isinstance(last := batch[-1], Done | Error):
                 self._ended = True
                 if isinstance(last, Error):
+                    self._report(last.error)
                     batch[-1] = Error(without_secret(last.error, self._key))
             yield batch
 
@@ -170,40 +202,18 @@ class _Upstream:
         self._stream.close()
 
 
-def _deliver(upstream: _Upstream, options: PipelineOptions, record: RequestRecord) -> Generator[list[AnswerEvent]]:
-    batches = 0
-    try:
-        for batch in pipeline(upstream.events(), options):
-            if batch:
-                record.see(batch)
-                if isinstance(batch[-1], Finished):
-                    upstream.cut_short()
-            yield batch
-            batches += 1
-            if batches % _BATCHES_BETWEEN_SWITCHES == 0:
-                time.sleep(0)
-    finally:
-        upstream.finish()
-
-
-class _LazyCounter:
-    """The tokenizer, loaded by the first request that counts."""
-
-    def __init__(self, load: Callable[[], TokenCounter]) -> None:
-        self._load = load
-
-    def count(self, text: str) -> int:
-        return self._load().count(text)
-
-    def truncate(self, text: str, limit: int) -> str:
-        return self._load().truncate(text, limit)
+def _pause(seconds: float, waiting: Waiting) -> None:
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        time.sleep(min(left, _LONGEST_SLEEP))
+        waiting.on_silence()
 
 
 def _may_pass(error: GatewayError) -> bool:
     """Whether the same query may fare better a moment later."""
     if error.retry_after is not None and error.retry_after > MAX_RETRY_AFTER:
         return False
-    return is_retryable(error) or error.kind is ErrorKind.UPSTREAM_CUT_OFF
+    return is_retryable(error)
 
 
 def _delay(error: GatewayError, retries: int) -> float:

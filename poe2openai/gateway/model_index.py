@@ -70,7 +70,7 @@ def build_index(entries: Iterable[Entry], file: ModelsFile) -> ModelIndex:
     for bot, entry in bots:
         names.setdefault(fold(display_name(entry)), _Known(bot, entry))
     for key in file.models:
-        names.setdefault(fold(key), _Known(Bot(key, settings[fold(key)], frozenset()), None))
+        names.setdefault(fold(key), _Known(Bot(key, settings[fold(key)], None), None))
     if not file.enable:
         return ModelIndex(shown, names, NameMatcher(names))
     aliases = _aliases(file, names)

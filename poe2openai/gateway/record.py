@@ -22,7 +22,7 @@ class RequestRecord:
     attempts: int = 0
     status: int = 0
     first_token: float | None = None
-    input_characters: int = 0
+    input_bytes: int = 0
     output_characters: int = 0
     output_bytes: int = 0
     usage: Usage | None = None
@@ -51,6 +51,6 @@ class RequestRecord:
         if self.usage is not None:
             return str(self.usage.input_tokens), str(self.usage.output_tokens)
         return (
-            f"~{self.input_characters // _CHARACTERS_PER_TOKEN}",
+            f"~{self.input_bytes // _CHARACTERS_PER_TOKEN}",
             f"~{self.output_characters // _CHARACTERS_PER_TOKEN}",
         )

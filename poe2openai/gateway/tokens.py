@@ -8,7 +8,6 @@ Japanese, Korean and code, too many for most other alphabets.
 import functools
 import re
 import threading
-import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
 
@@ -16,10 +15,10 @@ import orjson
 
 from poe2openai.core.request import Media, ModelRequest, Part, Reasoning, Text, Tool, ToolCall, ToolResult
 from poe2openai.core.tokens import TokenCounter
+from poe2openai.core.turns import Turns
 
 _SLICE = 8192  # characters; the dearest text known, a run of `=`, takes about 7 ms for so many
 _REACH = 1024  # characters in which a slice looks for a safe border
-_STINT = 0.002  # seconds of counting between two turns for others
 _MOST_CHARACTERS = 4 * 1024 * 1024  # beyond it the rest is taken to be like what was counted
 _BYTES_A_TOKEN = 4  # of the estimate
 
@@ -52,7 +51,7 @@ class Tokenizer:
     def count(self, text: str) -> int:
         """The tokens of a text. Where a slice had to be cut inside a word, there may be one more or less."""
         tokens = start = 0
-        turns = _Turns()
+        turns = Turns()
         for end in _slice_ends(text):
             if start >= _MOST_CHARACTERS:
                 return tokens * len(text) // start
@@ -101,22 +100,10 @@ class Tokenizer:
             return self._count_slice(text.encode("utf-8", "replace").decode())
 
 
-class _Turns:
-    """Lets others run now and then; in gunicorn `time.sleep` is gevent's."""
-
-    def __init__(self) -> None:
-        self._others_wait_since = time.perf_counter()
-
-    def give_way(self) -> None:
-        if time.perf_counter() - self._others_wait_since > _STINT:
-            time.sleep(0)
-            self._others_wait_since = time.perf_counter()
-
-
 def count_messages(request: ModelRequest, counter: TokenCounter) -> int:
     """What a prompt counts: texts, tool calls, results, tool definitions; no media, and no thoughts: Poe gets none."""
     tokens = characters = left = 0
-    turns = _Turns()
+    turns = Turns()
     for text in _texts(request):
         if characters >= _MOST_CHARACTERS:
             left += len(text)

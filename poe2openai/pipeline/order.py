@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from poe2openai.core.events import AnswerEvent
 from poe2openai.core.tokens import TokenCounter
-from poe2openai.pipeline import files, parts, replace, stop, thinking, usage
+from poe2openai.pipeline import files, parts, probe, replace, stop, thinking, usage
 from poe2openai.poe.events import PoeEvent
 
 
@@ -14,7 +15,8 @@ class PipelineOptions:
     """What one request needs of the pipeline.
 
     `hold` is the model's policy, `whole` says that the client waits for the whole answer: either way nothing goes out
-    before Poe is done. `input_tokens` is None where nobody asked for usage. `note` takes what the log should say.
+    before Poe is done. `input_tokens` is None where nobody asked for usage. `note` takes what the log should say;
+    `on_end` is called when the answer is known to be over, before its tokens are counted.
     """
 
     hold: bool
@@ -24,15 +26,22 @@ class PipelineOptions:
     counter: TokenCounter
     input_tokens: Callable[[], int] | None
     note: Callable[[str], None]
+    on_end: Callable[[], None] = lambda: None
 
 
 def pipeline(batches: Iterable[list[PoeEvent]], options: PipelineOptions) -> Iterator[list[AnswerEvent]]:
     """Poe's events become the answer's; stages that this request has no use for are left out."""
+    enforce = partial(stop.enforce, stop=options.stop, max_tokens=options.max_tokens, counter=options.counter)
+    is_bounded = bool(options.stop) or options.max_tokens is not None
+    if is_bounded and options.whole and not options.hold:
+        batches = probe.end_where_cut(batches, enforce)
     settled = replace.settle(batches, hold=options.hold or options.whole, note=options.note)
     pieces = thinking.split(files.link(settled))
-    if options.stop or options.max_tokens is not None:
-        pieces = stop.enforce(pieces, stop=options.stop, max_tokens=options.max_tokens, counter=options.counter)
+    if is_bounded:
+        pieces = enforce(pieces)
     events = parts.assemble(pieces)
     if options.input_tokens is not None:
-        events = usage.fill(events, input_tokens=options.input_tokens, counter=options.counter)
+        events = usage.fill(
+            events, input_tokens=options.input_tokens, counter=options.counter, before_counting=options.on_end
+        )
     return events

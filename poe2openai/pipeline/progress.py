@@ -72,13 +72,16 @@ class Opening:
         return self._text
 
     def finish(self, *, alone: bool) -> str:
-        """The answer, if this was all. Progress without an elapsed time is one where it stands alone."""
+        """The answer, if this was all.
+
+        Progress without an elapsed time is one where it stands alone, but for the mark of reasoning.
+        """
         said, pending = "".join((*self._dropped, self._text)), self._text
         self._text += "\n"
         self._drop_progress()
         if not self._dropped or self._text:
             return pending
-        return said if alone and not _HAS_ELAPSED.search(said) else ""
+        return said if alone and not self._marked and not _HAS_ELAPSED.search(said) else ""
 
     def _drop_progress(self) -> None:
         end = 0

@@ -7,7 +7,11 @@ from poe2openai.core.tokens import TokenCounter
 
 
 def fill(
-    batches: Iterable[list[AnswerEvent]], *, input_tokens: Callable[[], int], counter: TokenCounter
+    batches: Iterable[list[AnswerEvent]],
+    *,
+    input_tokens: Callable[[], int],
+    counter: TokenCounter,
+    before_counting: Callable[[], None] = lambda: None,
 ) -> Iterator[list[AnswerEvent]]:
     """Gives `Finished` its usage. What comes before it goes out first: counting takes its time."""
     parts: list[tuple[PartKind, list[str]]] = []
@@ -24,6 +28,7 @@ def fill(
                 said = [] if event.name is None else [event.name]
                 parts.append((event.kind, said))
         if batch and isinstance(batch[-1], Finished):
+            before_counting()
             if len(batch) > 1:
                 yield batch[:-1]
             yield [_finished(batch[-1].reason, parts, input_tokens(), counter)]

@@ -13,7 +13,7 @@ from requests import Response
 from poe2openai import __version__
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.poe.body import BodyStream
-from poe2openai.poe.errors import error_from_status
+from poe2openai.poe.errors import error_from_status, without_secret
 from poe2openai.poe.transport import PoeAdapter, Query
 
 QueryStream = BodyStream
@@ -184,21 +184,19 @@ def _media_type(response: Response) -> str:
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
-def _body_start(response: Response, key: str) -> bytes:
-    """The body as far as an error can be in it; a key that Poe repeats is none of the reader's business."""
+def _body_start(response: Response) -> bytes:
+    """The body as far as an error can be in it."""
     try:
         body = _body_of(response).read(MAX_ERROR_BODY, ERROR_BODY_SECONDS)[:MAX_ERROR_BODY]
     except GatewayError:
         return b""
-    if _is_encoded(response):
-        return b""
-    return body.replace(key.encode(), b"***") if key else body
+    return b"" if _is_encoded(response) else body
 
 
 def _error_of(response: Response, key: str) -> GatewayError:
     status = response.status_code
     if status >= 400:
-        return error_from_status(status, response.headers, _body_start(response, key))
+        return without_secret(error_from_status(status, response.headers, _body_start(response)), key)
     what = "a redirect, which is not followed" if status >= 300 else f"HTTP status {status}"
     message = f"Poe answered with {what}; POE_BASE_URL may be wrong."
     return GatewayError(ErrorKind.UPSTREAM_INVALID, message, upstream_status=status)
@@ -206,14 +204,14 @@ def _error_of(response: Response, key: str) -> GatewayError:
 
 def _no_stream(response: Response, kind: str, key: str) -> GatewayError:
     """200, and yet no events: an error in JSON, or somebody's web page."""
-    body = _body_start(response, key)
+    body = _body_start(response)
     if kind.endswith("json"):
         try:
             answer = orjson.loads(body)
         except ValueError:
             answer = None
         if isinstance(answer, dict) and answer.get("error"):
-            return error_from_status(400, response.headers, body)
+            return without_secret(error_from_status(400, response.headers, body), key)
     what = "a web page" if "html" in kind else f"{kind[:100]}"
     message = f"Poe answered with {what} in place of a stream of events."
     return GatewayError(ErrorKind.UPSTREAM_INVALID, message, upstream_status=200)

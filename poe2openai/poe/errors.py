@@ -123,7 +123,7 @@ def is_retryable(error: GatewayError) -> bool:
 
 def without_secret(error: GatewayError, secret: str) -> GatewayError:
     """The same error; a key that Poe repeats in its text is none of the reader's business."""
-    if secret not in error.message:
+    if not secret or secret not in error.message:
         return error
     return GatewayError(
         error.kind,

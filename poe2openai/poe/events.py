@@ -13,6 +13,7 @@ import orjson
 
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import FinishReason
+from poe2openai.core.turns import give_way
 from poe2openai.poe.errors import error_from_event
 from poe2openai.poe.sse import EventSplitter, EventTooLarge, parse_block
 
@@ -72,6 +73,8 @@ PoeEvent = Text | Replace | File | ToolCallDelta | Done | Error
 # How an event stream begins: a comment or a field that the specification knows.
 _STREAM_OPENING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?::|event:|data:|id:|retry:)")
 _SURROGATES = re.compile("[\ud800-\udfff]")
+# A read that brought so many bytes is part of a burst: the next one will find more, and wait for nobody.
+_WIDE = 4096
 _FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter")
 
 
@@ -85,6 +88,8 @@ def read_events(chunks: Iterable[bytes]) -> Iterator[list[PoeEvent]]:
     try:
         for chunk in chunks:
             batch = reader.feed(chunk)
+            if len(chunk) >= _WIDE:
+                give_way()
             yield batch
             if reader.ended:
                 return
@@ -245,19 +250,12 @@ class _EventReader:
 
     def _take_file(self, data: str) -> None:
         value = _object(data) or {}
-        url = value.get("url")
-        if not isinstance(url, str) or not url:
+        url = _string(value.get("url"))
+        if not url:
             self._fail("Poe sent a file event without a URL.")
             return
-        media_type, name, ref = value.get("content_type"), value.get("name"), value.get("inline_ref")
-        self._append(
-            File(
-                url,
-                media_type if isinstance(media_type, str) else "application/octet-stream",
-                name if isinstance(name, str) else "",
-                ref if isinstance(ref, str) else None,
-            )
-        )
+        media_type = _string(value.get("content_type")) or "application/octet-stream"
+        self._append(File(url, media_type, _string(value.get("name")) or "", _string(value.get("inline_ref"))))
 
     def _take_json(self, data: str) -> None:
         """An OpenAI chat chunk (OpenAI API reference, "The chat completion chunk object")."""
@@ -272,7 +270,7 @@ class _EventReader:
             return
         content, calls = delta.get("content"), delta.get("tool_calls")
         if isinstance(content, str) and content:
-            self._append(Text(content))
+            self._append(Text(self._whole_characters(content)))
         for position, call in enumerate(calls if isinstance(calls, list) else ()):
             if isinstance(call, dict):
                 self._append(_tool_call_delta(call, position))
@@ -300,12 +298,8 @@ def _plain_texts(blocks: list[bytes], start: int) -> str | None:
     joined = b"".join(payloads)
     if b"\n" in joined or b"\r" in joined:
         return None
-    try:
-        values = [orjson.loads(payload) for payload in payloads]
-        texts = [value["text"] for value in values if len(value) == 1]
-        return "".join(texts) if len(texts) == len(blocks) else None
-    except (ValueError, KeyError, TypeError):
-        return None
+    texts = [text for payload in payloads if (text := _text_of(payload)) is not None]
+    return "".join(texts) if len(texts) == len(blocks) else None
 
 
 def _text_of(payload: bytes) -> str | None:
@@ -314,7 +308,9 @@ def _text_of(payload: bytes) -> str | None:
         value = orjson.loads(payload)
     except ValueError:
         return None
-    text = value.get("text") if type(value) is dict and len(value) == 1 else None
+    if type(value) is not dict or (len(value) != 1 and value != {"text": value.get("text"), "index": 0}):
+        return None
+    text = value.get("text")
     return text if type(text) is str else None
 
 
@@ -334,13 +330,30 @@ def _without_surrogates(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+def _string(value: object) -> str | None:
+    """A string of Poe's that can be written out again; None for anything else."""
+    if not isinstance(value, str):
+        return None
+    return _without_surrogates(value) if _SURROGATES.search(value) else value
+
+
+def _json_text(value: object) -> str:
+    """Arguments that a bot sent as an object and not as text."""
+    try:
+        return json.dumps(value)
+    except RecursionError:
+        return ""
+
+
 def _tool_call_delta(call: dict[str, Any], position: int) -> ToolCallDelta:
     function = call.get("function")
     function = function if isinstance(function, dict) else {}
-    index, call_id, name, arguments = call.get("index"), call.get("id"), function.get("name"), function.get("arguments")
+    index, arguments = call.get("index"), function.get("arguments")
+    if arguments is not None and not isinstance(arguments, str):
+        arguments = _json_text(arguments)
     return ToolCallDelta(
         index if isinstance(index, int) else position,
-        call_id if isinstance(call_id, str) and call_id else None,
-        name if isinstance(name, str) and name else None,
-        arguments if isinstance(arguments, str) else "" if arguments is None else orjson.dumps(arguments).decode(),
+        _string(call.get("id")) or None,
+        _string(function.get("name")) or None,
+        _string(arguments) or "",
     )

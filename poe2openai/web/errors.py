@@ -31,6 +31,8 @@ def error_response(error: GatewayError) -> Response:
     response = Response(error_body(error), error.kind.status, content_type="application/json")
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
+    # Its traceback leads to the frames that led here, and these hold the request's body until the collector runs.
+    error.__traceback__ = None
     return response
 
 
@@ -49,7 +51,9 @@ def _http_error(error: HTTPException) -> Response:
 def _sentence(error: HTTPException) -> str:
     match error.code:
         case 404:
-            return "There is nothing at this path. The API's base URL ends in /v1."
+            return (
+                "There is nothing at this path. The API's base URL ends in /v1: chat is at POST /v1/chat/completions."
+            )
         case 405:
             return "This path does not take this method."
         case _:

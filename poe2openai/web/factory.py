@@ -71,7 +71,7 @@ def _services(app: Flask, settings: Settings) -> Services:
         rendered_models=RenderedList(),
         keys=keys,
         poe=poe,
-        exchange=Exchange(poe, keys, tokenizer, ping_seconds=settings.stream_ping_seconds),
+        exchange=Exchange(poe, keys, tokenizer()),
         limits=limits.install(app, settings),
         hang_up=HangUpWatcher(),
     )

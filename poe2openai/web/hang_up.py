@@ -1,12 +1,10 @@
 """Notices clients that hang up, also while there is nothing to write to them.
 
-Under gevent one watcher a worker looks at all connections twice a second and kills the greenlet whose client is gone;
-its `finally` blocks then end the upstream request. Threads cannot be killed: under `flask run` whoever waits asks.
+Under gevent one watcher a worker looks at all connections twice a second and kills the greenlets whose clients are
+gone; their `finally` blocks then end the upstream requests. Threads cannot be killed: whoever waits asks now and then.
 """
 
 import select
-from contextlib import AbstractContextManager
-from types import TracebackType
 from typing import Any, Protocol
 
 import gevent
@@ -29,13 +27,14 @@ class HangUpWatcher:
     """One a worker."""
 
     def __init__(self) -> None:
-        self._poll = get_original("select", "poll")()
+        self._new_poll = get_original("select", "poll")
+        self._poll = self._new_poll()
         self._watched: dict[int, gevent.Greenlet] = {}
         self._running = False
         self._by_greenlets = is_module_patched("socket")
 
     def watch(self, environ: dict[str, Any]) -> "Watched":
-        """Watches the client of a request until the context ends."""
+        """Watches the client of a request until it is closed."""
         socket = environ.get("gunicorn.socket") or environ.get("werkzeug.socket")
         return Watched(self, socket)
 
@@ -53,10 +52,8 @@ class HangUpWatcher:
             self._poll.unregister(descriptor)
 
     def is_gone(self, descriptor: int) -> bool:
-        """Whether a client is gone, for those who cannot be killed. Under gevent the watcher itself sees to it."""
-        if self._by_greenlets:
-            return False
-        poll = select.poll()
+        """Whether a client is gone at this moment."""
+        poll = self._new_poll()
         poll.register(descriptor, _GONE)
         return bool(poll.poll(0))
 
@@ -64,17 +61,18 @@ class HangUpWatcher:
         try:
             while self._watched:
                 gevent.sleep(_INTERVAL_SECONDS)
-                for descriptor, _ in self._poll.poll(0):
-                    greenlet = self._watched.get(descriptor)
+                gone = {descriptor for descriptor, _ in self._poll.poll(0)}
+                # The last to come go first: each then is the last in the queue for a turn, and can give its own back.
+                for descriptor in [watched for watched in reversed(self._watched) if watched in gone]:
+                    greenlet = self._watched[descriptor]
                     self.remove(descriptor)
-                    if greenlet is not None:
-                        gevent.kill(greenlet, ClientGone)
+                    gevent.kill(greenlet, ClientGone)
         finally:
             self._running = False
 
 
-class Watched(AbstractContextManager["Watched"]):
-    """One request's client."""
+class Watched:
+    """One request's client, watched until `close`."""
 
     def __init__(self, watcher: HangUpWatcher, socket: _Pollable | None) -> None:
         self._watcher = watcher
@@ -89,11 +87,6 @@ class Watched(AbstractContextManager["Watched"]):
         """Raises `ClientGone` where nobody waits any more."""
         if self.is_gone():
             raise ClientGone
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         if self._descriptor >= 0:

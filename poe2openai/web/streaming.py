@@ -1,18 +1,23 @@
 """Writes an answer to the client: as a stream with pings, or whole."""
 
 import errno
+import logging
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from itertools import chain
 from typing import Protocol
 
 from flask import Response
 
 from poe2openai.core.collect import Answer, collect
+from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import AnswerEvent, Failed, Started
 from poe2openai.dialects.sse import comment
 from poe2openai.gateway.record import RequestRecord
 from poe2openai.web.hang_up import Watched
+
+log = logging.getLogger(__name__)
 
 PING = comment("ping")
 STREAM_HEADERS = [
@@ -21,8 +26,13 @@ STREAM_HEADERS = [
     ("X-Accel-Buffering", "no"),
 ]
 
-# A ping that is due within this share of its interval goes out at once: the next occasion may be a tick away.
+# A ping goes out when this share of its interval has passed: the next occasion may be a tick away.
 _DUE = 0.95
+
+
+def next_ping(ping_seconds: float) -> float:
+    """When a client that hears nothing from now on is to hear a ping, in seconds of the monotonic clock."""
+    return time.monotonic() + ping_seconds * _DUE
 
 
 Batches = Iterator[list[AnswerEvent]]
@@ -46,7 +56,7 @@ def stream_answer(
     batches: Answering,
     encoder: Encoder,
     *,
-    silent_since: float,
+    ping_due: float,
     ping_seconds: float,
     watched: Watched,
     record: RequestRecord,
@@ -54,10 +64,14 @@ def stream_answer(
 ) -> Response:
     """A streamed answer. Raises the error of an answer that failed before there was anything to send.
 
-    `silent_since` is when the client began to wait, in seconds of the monotonic clock; `on_close` is called once the
-    stream is over, however it ended.
+    `ping_due` is when the client is to hear something at the latest, in seconds of the monotonic clock; `on_close` is
+    called once the stream is over, however it ended.
     """
-    first = _await_first(batches, silent_since + ping_seconds * _DUE, watched)
+    try:
+        first = _await_first(batches, ping_due, watched)
+    except BaseException:
+        batches.close()
+        raise
     body = _Body(first, batches, encoder, ping_seconds=ping_seconds, watched=watched, record=record, on_close=on_close)
     # Passed through as it is: there is nothing for werkzeug to encode.
     return Response(body, headers=STREAM_HEADERS, direct_passthrough=True)
@@ -65,7 +79,8 @@ def stream_answer(
 
 def whole_answer(batches: Answering, watched: Watched) -> Answer:
     """A whole answer; raises what it failed with, and `ClientGone` where nobody waits for it any more."""
-    return collect(_while_wanted(batches, watched))
+    with closing(batches):
+        return collect(_while_wanted(batches, watched))
 
 
 def _await_first(batches: Batches, ping_due: float, watched: Watched) -> list[AnswerEvent]:
@@ -107,7 +122,8 @@ class _Body(Iterable[bytes]):
         self._on_close = on_close
         self._ended = False
         self._closed = False
-        self._chunks = self._write(chain((first,), batches), encoder, ping_seconds * _DUE)
+        self._encoder = encoder
+        self._chunks = self._guarded(self._write(chain((first,), batches), ping_seconds * _DUE))
 
     def __iter__(self) -> Iterator[bytes]:
         return self._chunks
@@ -124,8 +140,22 @@ class _Body(Iterable[bytes]):
         finally:
             self._on_close()
 
-    def _write(self, events: Batches, encoder: Encoder, due: float) -> Generator[bytes]:
-        record, clock = self._record, time.monotonic
+    def _guarded(self, chunks: Iterator[bytes]) -> Generator[bytes]:
+        """An error of our own is told to the client too."""
+        try:
+            yield from chunks
+        except AnswerBrokeOff:
+            raise
+        except Exception:
+            log.exception("an error of our own in the middle of answer %s", self._record.id)
+            self._ended = True
+            error = GatewayError(ErrorKind.INTERNAL, "The gateway failed on this answer; its log says why.")
+            self._record.error = error.kind.code
+            yield self._encoder.encode([Failed(error)])
+            raise AnswerBrokeOff from None
+
+    def _write(self, events: Batches, due: float) -> Generator[bytes]:
+        record, encoder, clock = self._record, self._encoder, time.monotonic
         # So that an empty first batch, the sign that a ping is due, pings.
         written = -due
         for batch in events:

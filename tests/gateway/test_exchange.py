@@ -12,7 +12,7 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import AnswerEvent, Failed, Finished, GrammarChecker, PartDelta
 from poe2openai.core.request import Message, ModelRequest, Text
 from poe2openai.gateway.catalog import Route
-from poe2openai.gateway.exchange import Exchange
+from poe2openai.gateway.exchange import Exchange, Waiting
 from poe2openai.gateway.keys import Caller, KeyRing
 from poe2openai.gateway.record import RequestRecord
 from poe2openai.gateway.tokens import tokenizer
@@ -44,12 +44,14 @@ class Asking:
 
     def __init__(self, client: PoeClient, ring: tuple[str, ...] = (), ping_seconds: float = 30.0) -> None:
         self.keys = KeyRing(ring, ("token",) if ring else (), allow_client_keys=True)
-        self.exchange = Exchange(client, self.keys, tokenizer, ping_seconds=ping_seconds)
+        self.exchange = Exchange(client, self.keys, tokenizer())
+        self._ping_seconds = ping_seconds
         self.record = RequestRecord("req_1")
 
     def __call__(self, request: ModelRequest | None = None, caller: Caller = OWN) -> Iterator[list[AnswerEvent]]:
         self.record = RequestRecord("req_1")
-        return self.exchange.answer(request or asked(stream=True), route(), caller, self.record)
+        waiting = Waiting(time.monotonic() + self._ping_seconds)
+        return self.exchange.answer(request or asked(stream=True), route(), caller, self.record, waiting)
 
     def text(self, request: ModelRequest | None = None, caller: Caller = OWN) -> str:
         return collect(self(request, caller)).text("text")
@@ -248,11 +250,66 @@ def test_whoever_waits_can_give_up_before_poes_first_event(
     class NobodyWaits(BaseException):
         pass
 
-    def give_up() -> None:
-        raise NobodyWaits
+    def on_silence() -> None:
+        if poe.queries():
+            raise NobodyWaits
 
     poe.script("bot", *steps)
     asking = Asking(client)
     with pytest.raises(NobodyWaits):
-        asking.exchange.answer(asked(), route(), OWN, asking.record, give_up)
+        asking.exchange.answer(asked(), route(), OWN, asking.record, Waiting(None, on_silence))
+    assert poe.wait_query("bot").hung_up_after(time.monotonic()) < 1.0
+
+
+def test_who_has_left_by_now_costs_no_query(poe: ScriptedPoe, client: PoeClient) -> None:
+    class NobodyWaits(BaseException):
+        pass
+
+    def on_silence() -> None:
+        raise NobodyWaits
+
+    asking = Asking(client)
+    with pytest.raises(NobodyWaits):
+        asking.exchange.answer(asked(), route(), OWN, asking.record, Waiting(None, on_silence))
+    assert not poe.queries()
+
+
+def test_a_key_that_only_stumbled_is_tried_again_after_one_that_was_refused(
+    poe: ScriptedPoe, client: PoeClient
+) -> None:
+    tried: list[str] = []
+
+    def by_key(query: Any) -> list[Any]:
+        tried.append(query.header("authorization").removeprefix("Bearer "))
+        if tried[-1] == "k2":
+            return error_reply(401, "Invalid token")
+        return error_reply(500, "oops") if len(tried) == 1 else [text("ok"), done()]
+
+    poe.script_by("bot", by_key)
+    assert Asking(client, ("k1", "k2")).text(caller=GUEST) == "ok"
+    assert tried == ["k1", "k2", "k1"]
+
+
+def test_a_key_that_fails_after_a_long_silence_rests_too(poe: ScriptedPoe, client: PoeClient) -> None:
+    def by_key(query: Any) -> list[Any]:
+        if query.header("authorization") == "Bearer k1":
+            return [head(), pause(0.5), error("You do not have enough points to message this bot.")]
+        return [text("ok"), done()]
+
+    poe.script_by("bot", by_key)
+    asking = Asking(client, ("k1", "k2"), ping_seconds=0.1)
+    first = [event for batch in asking(caller=GUEST) for event in batch]
+    assert isinstance(first[-1], Failed)
+    assert [asking.text(caller=GUEST) for _ in range(3)] == ["ok"] * 3
+
+
+def test_an_empty_text_before_an_error_is_no_answer_yet(poe: ScriptedPoe, client: PoeClient) -> None:
+    poe.script("bot", text(""), error("Bot does not exist"))
+    assert Asking(client).failure().kind is ErrorKind.MODEL_NOT_FOUND
+
+
+def test_a_whole_answer_that_is_cut_lets_poe_go_at_once(poe: ScriptedPoe, client: PoeClient) -> None:
+    poe.script("bot", text("one END two"), hold())
+    answer = collect(Asking(client)(asked(stop=("END",))))
+    assert answer.text("text") == "one "
     assert poe.wait_query("bot").hung_up_after(time.monotonic()) < 1.0

@@ -49,7 +49,6 @@ ANSWERS = [
     "Hello\n\n*Thinking...*\n\n> a quote\n\nend",
     "  \n\n  Hello",
     "*Thinking* hard\n\n> quote",
-    "Thinking...",
     "\n",
 ]
 
@@ -114,7 +113,14 @@ def test_a_tool_call_ends_a_thought() -> None:
         *(Thought("a\n"), CALL, Text("answer"), Done())
     ]
     assert run(split, [[Text("*Thinking...*\n\n> a\n\n")], [CALL], [Done()]]) == [Thought("a"), CALL, Done()]
-    assert run(split, [[Text("Thinking...")], [CALL], [Done()]]) == [Text("Thinking..."), CALL, Done()]
+    assert run(split, [[Text("Thinking...")], [CALL], [Done()]]) == [CALL, Done()]
+
+
+@pytest.mark.parametrize("marker", ["Thinking...", "*Thinking...*\n\n", "Thinking... (3s elapsed)"])
+def test_a_marker_that_no_quote_follows_is_dropped(marker: str) -> None:
+    for pieces in cuttings(marker):
+        assert run(split, batches_of(pieces, Done())) == [Done()], pieces
+    assert run(split, [[Text(f"{marker.strip()}\n\nThe answer."), Done()]]) == [Text("The answer."), Done()]
 
 
 @pytest.mark.parametrize("said", ["*Thinking...*", "*Thinking...*\n\n> a\n>", "*Thinking...*\n\n> a\n\n "])

@@ -65,3 +65,19 @@ def test_a_failure_is_not_counted() -> None:
     failed = Failed(GatewayError(ErrorKind.UPSTREAM_ERROR, "gone"))
     stage = fill([[Started(), failed]], input_tokens=lambda: pytest.fail("counted"), counter=FourLetterTokens())
     assert list(stage) == [[Started(), failed]]
+
+
+def test_poe_is_let_go_before_the_counting_begins() -> None:
+    order: list[str] = []
+
+    def input_tokens() -> int:
+        order.append("counted")
+        return 7
+
+    stage = fill(
+        [[*ANSWER]], input_tokens=input_tokens, counter=FourLetterTokens(), before_counting=lambda: order.append("over")
+    )
+    next(stage)
+    assert order == ["over"]
+    list(stage)
+    assert order == ["over", "counted"]

@@ -1,5 +1,6 @@
 """Poe's bytes to events, as a dialogue: what Poe writes, what comes of it."""
 
+import dataclasses
 import random
 import time
 from collections.abc import Iterable, Iterator
@@ -211,3 +212,34 @@ def test_a_large_event_in_many_pieces_costs_linear_time() -> None:
 
 def test_an_event_beyond_any_answers_size_is_refused() -> None:
     assert failure(read(b"event: text\r\ndata: ", *[b"a" * 65536] * 200)).kind is ErrorKind.UPSTREAM_INVALID
+
+
+HALF = "\\ud83d"
+
+
+def tool_call(fields: str) -> bytes:
+    return event("json", f'{{"choices": [{{"delta": {{"tool_calls": [{{{fields}}}]}}}}]}}')
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        event("json", f'{{"choices": [{{"delta": {{"content": "a{HALF}"}}}}]}}'),
+        tool_call(f'"id": "c{HALF}", "function": {{"name": "f{HALF}"}}'),
+        tool_call(f'"id": "c", "function": {{"arguments": "{HALF}"}}'),
+        tool_call('"id": "c", "function": {"arguments": {"n": 1e400}}'),
+        tool_call('"id": "c", "function": {"arguments": 99999999999999999999}'),
+        tool_call(f'"id": "c", "function": {{"arguments": {"[" * 900 + "]" * 900}}}'),
+        event("file", f'{{"url": "https://f/{HALF}", "name": "{HALF}", "content_type": "{HALF}", "inline_ref": "r"}}'),
+    ],
+)
+def test_whatever_a_bot_sends_can_be_written_out_again(odd: bytes) -> None:
+    events = read(odd + DONE)
+    assert events[-1] == Done()
+    orjson.dumps([str(value) for item in events for value in dataclasses.astuple(item)])
+
+
+def test_a_bot_that_sends_arguments_as_an_object_is_understood() -> None:
+    call = {"id": "c", "function": {"name": "f", "arguments": {"city": "Paris"}}}
+    events = read(event("json", {"choices": [{"delta": {"tool_calls": [call]}}]}) + DONE)
+    assert events[0] == ToolCallDelta(0, "c", "f", '{"city": "Paris"}')

@@ -21,12 +21,14 @@ UNDER_GEVENT = textwrap.dedent(
         upstream, _held = socket.socketpair()
         outcome = []
         def request():
-            with watcher.watch({"gunicorn.socket": ours}):
-                try:
-                    upstream.recv(1)
-                except ClientGone:
-                    outcome.append(time.monotonic())
-                    raise
+            watched = watcher.watch({"gunicorn.socket": ours})
+            try:
+                upstream.recv(1)
+            except ClientGone:
+                outcome.append(time.monotonic())
+                raise
+            finally:
+                watched.close()
         greenlet = gevent.spawn(request)
         gevent.sleep(seconds)
         assert not outcome, "killed although the client is there"
@@ -40,10 +42,22 @@ UNDER_GEVENT = textwrap.dedent(
 
     # A request that ended in time is left alone, whatever becomes of its client.
     ours, clients = socket.socketpair()
-    with watcher.watch({"gunicorn.socket": ours}):
-        pass
+    watched = watcher.watch({"gunicorn.socket": ours})
+    assert not watched.is_gone()
+    watched.close()
     clients.close()
     gevent.sleep(1.0)
+
+    # Who asks need not wait for the watcher's next look.
+    ours, clients = socket.socketpair()
+    watched = watcher.watch({"gunicorn.socket": ours})
+    clients.close()
+    try:
+        watched.check()
+    except ClientGone:
+        watched.close()
+    else:
+        raise AssertionError("the client's leaving went unnoticed")
     print("as it should be")
     """
 )
@@ -56,7 +70,8 @@ def test_a_greenlet_whose_client_leaves_is_killed_within_a_second() -> None:
 
 def test_without_gevent_whoever_waits_can_ask() -> None:
     ours, clients = socket.socketpair()
-    with ours, HangUpWatcher().watch({"werkzeug.socket": ours}) as watched:
+    with ours:
+        watched = HangUpWatcher().watch({"werkzeug.socket": ours})
         assert not watched.is_gone()
         clients.close()
         assert watched.is_gone()

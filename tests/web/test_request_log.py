@@ -50,7 +50,7 @@ def test_a_chat_requests_line_tells_its_story(caplog: pytest.LogCaptureFixture) 
 
 
 def test_tokens_that_nobody_counted_are_marked_as_a_guess(caplog: pytest.LogCaptureFixture) -> None:
-    record = RequestRecord("req_1", model="m", bot="b", input_characters=400, output_characters=40, hung_up=True)
+    record = RequestRecord("req_1", model="m", bot="b", input_bytes=400, output_characters=40, hung_up=True)
     fields = line(caplog, record)
     assert (fields["tokens_in"], fields["tokens_out"], fields["hung_up"]) == ("~100", "~10", True)
 

@@ -1,8 +1,8 @@
 """What a streamed answer's body does: when it begins, pings, breaks off and ends."""
 
 import itertools
-import time
 from collections.abc import Generator
+from functools import partial
 
 import pytest
 
@@ -10,7 +10,7 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import AnswerEvent, Failed, Finished, PartDelta, PartFinished, PartStarted, Started
 from poe2openai.gateway.record import RequestRecord
 from poe2openai.web.hang_up import HangUpWatcher
-from poe2openai.web.streaming import PING, AnswerBrokeOff, stream_answer, whole_answer
+from poe2openai.web.streaming import PING, AnswerBrokeOff, next_ping, stream_answer, whole_answer
 
 ERROR = GatewayError(ErrorKind.UPSTREAM_CUT_OFF, "cut off")
 OPENING: list[AnswerEvent] = [Started(), PartStarted(0, "text"), PartDelta(0, "a")]
@@ -39,12 +39,17 @@ class Source:
         finally:
             self.closed += 1
 
-    def body(self, ping_seconds: float = 60.0) -> "Generator[bytes]":
+    def body(
+        self,
+        ping_seconds: float = 60.0,
+        encoder: Names | None = None,
+        batches: Generator[list[AnswerEvent]] | None = None,
+    ) -> "Generator[bytes]":
         watched = HangUpWatcher().watch({})
         response = stream_answer(
-            self.generate(),
-            Names(),
-            silent_since=time.monotonic(),
+            batches or self.generate(),
+            encoder or Names(),
+            ping_due=next_ping(ping_seconds),
             ping_seconds=ping_seconds,
             watched=watched,
             record=self.record,
@@ -110,3 +115,31 @@ def test_a_body_that_nobody_read_closes_the_answer_too() -> None:
 def test_a_whole_answer_is_folded() -> None:
     answer = whole_answer(Source([], OPENING, ENDING).generate(), HangUpWatcher().watch({}))
     assert answer.text("text") == "a"
+
+
+def test_an_error_of_our_own_is_told_to_the_client_and_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    class Breaks(Names):
+        def encode(self, batch: list[AnswerEvent]) -> bytes:
+            if any(isinstance(event, PartDelta) and event.text == "b" for event in batch):
+                raise TypeError("a bug")
+            return super().encode(batch)
+
+    source = Source(OPENING, [PartDelta(0, "b")], ENDING)
+    body = source.body(encoder=Breaks())
+    assert list(itertools.islice(body, 2)) == [b"Started PartStarted PartDelta", b"Failed"]
+    with pytest.raises(AnswerBrokeOff):
+        next(body)
+    source.response.close()
+    assert (source.record.error, source.record.hung_up) == ("internal_error", False)
+    assert "a bug" in caplog.text
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_failed_answer_is_closed_and_not_left_to_the_collector(streamed: bool) -> None:
+    source = Source([], [Started(), Failed(ERROR)])
+    batches = source.generate()
+    answer = source.body if streamed else partial(whole_answer, watched=HangUpWatcher().watch({}))
+    with pytest.raises(GatewayError) as caught:
+        answer(batches=batches)
+    assert source.closed == 1
+    assert caught.value is ERROR
