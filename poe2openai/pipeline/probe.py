@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
 
 from poe2openai.pipeline import files, replace, thinking
 from poe2openai.pipeline.pieces import Piece, Stopped
@@ -19,14 +20,14 @@ def end_where_cut(
     trial = _Trial(enforce)
     source = iter(batches)
     for batch in source:
-        if any(isinstance(event, Replace) for event in batch):
-            yield batch
-            break
-        if trial.is_cut(batch):
+        before = list(takewhile(lambda event: not isinstance(event, Replace), batch))
+        if trial.is_cut(before):
             # Whether the answer broke off right behind the cut does not matter.
-            yield [*(event for event in batch if not isinstance(event, Done | Error)), Done()]
+            yield [*(event for event in before if not isinstance(event, Done | Error)), Done()]
             return
         yield batch
+        if len(before) < len(batch):
+            break
     yield from source
 
 
@@ -39,8 +40,7 @@ class _Trial:
         self._pieces = enforce(thinking.split(files.link(settled)))
 
     def is_cut(self, batch: list[PoeEvent]) -> bool:
-        # The stages change lists that they are given.
-        self._given.append(list(batch))
+        self._given.append(batch)
         return any(isinstance(piece, Stopped) for piece in next(self._pieces, ()))
 
     def _feed(self) -> Iterator[list[PoeEvent]]:

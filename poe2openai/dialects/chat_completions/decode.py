@@ -1,6 +1,7 @@
 """A Chat Completions body → `ModelRequest`."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from poe2openai.core.errors import ErrorKind, GatewayError
@@ -19,8 +20,10 @@ from poe2openai.core.request import (
     ToolResult,
 )
 from poe2openai.dialects.chat_completions.schema import (
+    MAX_OPTIONS,
     Address,
     AssistantMessage,
+    CalledTool,
     ChatCompletionBody,
     ChatMessage,
     Content,
@@ -39,7 +42,9 @@ _ANY_TOOL = ToolChoice()
 
 def decode(body: bytes) -> ModelRequest:
     """Raises `GatewayError(INVALID_REQUEST)`, its `param` naming the place in the body."""
-    fields = validate(ChatCompletionBody, parse_object(body))
+    parsed = parse_object(body)
+    _require_few_unknown(parsed)
+    fields = validate(ChatCompletionBody, parsed)
     return ModelRequest(
         model=fields.model,
         messages=tuple([_message(message, index) for index, message in enumerate(fields.messages)]),
@@ -52,6 +57,15 @@ def decode(body: bytes) -> ModelRequest:
         include_usage=(fields.stream_options or {}).get("include_usage") is True,
         extra=_extra(fields),
     )
+
+
+def _require_few_unknown(body: Mapping[str, Any]) -> None:
+    """Before anything is done for each of them; the first one that is too many is named."""
+    unknown = (name for name in body if name not in ChatCompletionBody.model_fields)
+    surplus = next(islice(unknown, MAX_OPTIONS, None), None)
+    if surplus is not None:
+        param = path_of((surplus,))
+        raise _invalid(f"Too many unknown parameters: at most {MAX_OPTIONS} are taken, '{param}' is one more.", param)
 
 
 def _message(message: ChatMessage, index: int) -> Message:
@@ -128,10 +142,7 @@ def _assistant_parts(message: AssistantMessage, said: tuple[Part, ...]) -> tuple
     """In the order in which they came about: the thought, what was said, the calls."""
     if not said and (refusal := message.get("refusal")):
         said = (Text(refusal),)
-    calls = [
-        ToolCall(call["id"], call["function"]["name"], call["function"].get("arguments") or "")
-        for call in message.get("tool_calls") or ()
-    ]
+    calls = [_call(call) for call in message.get("tool_calls") or ()]
     if function_call := message.get("function_call"):
         calls.append(ToolCall(function_call["name"], function_call["name"], function_call.get("arguments") or ""))
     thought = message.get("reasoning_content") or message.get("reasoning")
@@ -140,11 +151,20 @@ def _assistant_parts(message: AssistantMessage, said: tuple[Part, ...]) -> tuple
     return (*said, *calls) if calls else said
 
 
+def _call(call: CalledTool) -> ToolCall:
+    """A custom tool's input is any text; it stands for the arguments."""
+    if call["type"] == "custom":
+        return ToolCall(call["id"], call["custom"]["name"], call["custom"].get("input") or "")
+    return ToolCall(call["id"], call["function"]["name"], call["function"].get("arguments") or "")
+
+
 def _tools(fields: ChatCompletionBody) -> tuple[Tool, ...]:
-    """`functions` is what tools were called before there were any."""
+    """`functions` is what tools were called before there were any. What is no function is left out."""
     if not fields.tools and not fields.functions:
         return ()
-    functions = [(f"tools[{i}].function", tool["function"]) for i, tool in enumerate(fields.tools or ())]
+    functions = [
+        (f"tools[{i}].function", tool["function"]) for i, tool in enumerate(fields.tools or ()) if "function" in tool
+    ]
     functions += [(f"functions[{i}]", function) for i, function in enumerate(fields.functions or ())]
     require_shallow([(f"{param}.parameters", function.get("parameters")) for param, function in functions])
     return tuple([Tool(tool["name"], tool.get("description"), tool.get("parameters")) for _, tool in functions])
@@ -158,8 +178,11 @@ def _tool_choice(fields: ChatCompletionBody) -> ToolChoice:
         return ToolChoice(ToolChoiceMode(choice))
     if choice["type"] == "function":
         return ToolChoice(ToolChoiceMode.REQUIRED, (choice["function"]["name"],))
+    if choice["type"] == "custom":
+        return _ANY_TOOL
     allowed = choice["allowed_tools"]
-    return ToolChoice(ToolChoiceMode(allowed["mode"]), tuple([tool["function"]["name"] for tool in allowed["tools"]]))
+    names = tuple([tool["function"]["name"] for tool in allowed["tools"] if "function" in tool])
+    return ToolChoice(ToolChoiceMode(allowed["mode"]), names) if names else _ANY_TOOL
 
 
 def _function_choice(choice: str | NamedFunction | None) -> ToolChoice:
@@ -190,9 +213,17 @@ def _extra(fields: ChatCompletionBody) -> Mapping[str, Any]:
     if not fields.model_extra and not fields.extra_body:
         return {}
     beneath, beside = fields.extra_body or {}, fields.model_extra or {}
-    require_shallow([(path_of(("extra_body", name)), value) for name, value in beneath.items()])
-    require_shallow([(path_of((name,)), value) for name, value in beside.items()])
+    _require_shallow(beneath, "extra_body")
+    _require_shallow(beside)
     return {name: value for name, value in {**beneath, **beside}.items() if value is not None}
+
+
+def _require_shallow(options: Mapping[str, Any], *place: str) -> None:
+    """All at once, as nearly all bodies pass; paths are made only where one of them has to be told."""
+    try:
+        require_shallow([("", options)])
+    except GatewayError:
+        require_shallow([(path_of((*place, name)), value) for name, value in options.items()])
 
 
 def _invalid(message: str, param: str) -> GatewayError:

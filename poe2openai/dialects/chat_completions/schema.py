@@ -5,15 +5,20 @@ reference does not have is the bot's own parameter. Messages are TypedDicts: a h
 time of models.
 """
 
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired, final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
 MAX_MESSAGES = 10_000
 MAX_PARTS = 10_000
+MAX_PARTS_IN_ALL = 20_000
+"""Of all messages together, their tool calls among them."""
 MAX_TOOLS = 10_000
+MAX_OPTIONS = 1_000
+"""The entries of one object that holds options, and the fields that OpenAI's reference does not have."""
+MAX_CHOICES = 128
 MAX_STOPS = 128
 MAX_BIASED_TOKENS = 1024
 MAX_TOKENS = 2**53 - 1
@@ -34,14 +39,49 @@ def _as_whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _bounded(value: object) -> object:
-    """Looks before each entry is validated: a million wrong ones would be a million errors."""
-    if isinstance(value, dict) and len(value) > MAX_BIASED_TOKENS:
-        raise PydanticCustomError("too_long", "too many tokens", {"max_length": MAX_BIASED_TOKENS})
-    return value
+def _as_call(value: object) -> object:
+    """A call without a type is a function's."""
+    return {**value, "type": "function"} if isinstance(value, dict) and value.get("type") is None else value
 
+
+def _at_most(most: int) -> BeforeValidator:
+    """Looks before each entry is validated: a million wrong ones would be a million errors."""
+
+    def bounded(value: object) -> object:
+        if isinstance(value, dict | list) and len(value) > most:
+            raise PydanticCustomError("too_long", "too many entries", {"max_length": most})
+        return value
+
+    return BeforeValidator(bounded)
+
+
+def _few_parts(messages: object) -> object:
+    """Each message may have many parts and calls, but not all of them at once: that would keep other requests waiting.
+
+    More messages than are allowed are not looked through.
+    """
+    if not isinstance(messages, list) or len(messages) > MAX_MESSAGES:
+        return messages
+    held = [
+        message.get(name) for message in messages if isinstance(message, dict) for name in ("content", "tool_calls")
+    ]
+    parts = sum(len(parts) for parts in held if isinstance(parts, list))
+    if parts > MAX_PARTS_IN_ALL:
+        bounds = {"most": MAX_PARTS_IN_ALL, "parts": parts}
+        raise PydanticCustomError("too_many_parts", "expected at most {most} parts in all, got {parts}", bounds)
+    return messages
+
+
+def _kind_of_tool(value: object) -> str:
+    """What names no other type is to be a function, and is told what it lacks of one."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    return _OTHER_TOOL if isinstance(kind, str) and kind != "function" else _FUNCTION_TOOL
+
+
+_FUNCTION_TOOL, _OTHER_TOOL = "function tool", "other tool"
 
 Whole = Annotated[int, BeforeValidator(_as_whole)]
+Options = Annotated[dict[str, Any], _at_most(MAX_OPTIONS)]
 
 
 class TextPart(TypedDict):
@@ -99,10 +139,24 @@ class CalledFunction(TypedDict):
     arguments: NotRequired[str | None]
 
 
-class CalledTool(TypedDict):
+class FunctionCall(TypedDict):
     id: str
-    type: NotRequired[Literal["function"]]
+    type: Literal["function"]
     function: CalledFunction
+
+
+class CalledCustomTool(TypedDict):
+    name: str
+    input: NotRequired[str | None]
+
+
+class CustomCall(TypedDict):
+    id: str
+    type: Literal["custom"]
+    custom: CalledCustomTool
+
+
+CalledTool = Annotated[FunctionCall | CustomCall, Field(discriminator="type"), BeforeValidator(_as_call)]
 
 
 class PlainMessage(TypedDict):
@@ -148,7 +202,18 @@ class FunctionTool(TypedDict):
     function: Function
 
 
+@final
+class OtherTool(TypedDict):
+    """`custom`, `web_search`, …: Poe's bots take functions alone."""
+
+    type: str
+
+
 class NamedFunction(TypedDict):
+    name: str
+
+
+class NamedCustomTool(TypedDict):
     name: str
 
 
@@ -157,9 +222,19 @@ class NamedChoice(TypedDict):
     function: NamedFunction
 
 
-class AllowedTool(TypedDict):
+class CustomChoice(TypedDict):
+    type: Literal["custom"]
+    custom: NamedCustomTool
+
+
+class AllowedFunction(TypedDict):
     type: NotRequired[Literal["function"]]
     function: NamedFunction
+
+
+_Other = Annotated[OtherTool, Tag(_OTHER_TOOL)]
+AnyTool = Annotated[Annotated[FunctionTool, Tag(_FUNCTION_TOOL)] | _Other, Discriminator(_kind_of_tool)]
+AllowedTool = Annotated[Annotated[AllowedFunction, Tag(_FUNCTION_TOOL)] | _Other, Discriminator(_kind_of_tool)]
 
 
 class AllowedTools(TypedDict):
@@ -180,20 +255,21 @@ class StreamOptions(TypedDict):
 class AcceptedParameters(BaseModel):
     """Parameters of OpenAI's reference that are taken, with their type checked, and have no effect."""
 
-    audio: dict[str, Any] | None = None
+    audio: Options | None = None
     frequency_penalty: float | None = None
     logprobs: bool | None = None
-    metadata: dict[str, Any] | None = None
-    modalities: list[Any] | None = None
-    moderation: dict[str, Any] | None = None
+    metadata: Options | None = None
+    modalities: Annotated[list[Any], _at_most(MAX_OPTIONS)] | None = None
+    moderation: Options | None = None
+    n: Annotated[Whole, Field(ge=1, le=MAX_CHOICES)] | None = None
     parallel_tool_calls: bool | None = None
-    prediction: dict[str, Any] | None = None
+    prediction: Options | None = None
     presence_penalty: float | None = None
     prompt_cache_key: str | None = None
-    prompt_cache_options: dict[str, Any] | None = None
+    prompt_cache_options: Options | None = None
     prompt_cache_retention: str | None = None
     reasoning_effort: str | None = None
-    response_format: dict[str, Any] | None = None
+    response_format: Options | None = None
     safety_identifier: str | None = None
     seed: Whole | None = None
     service_tier: str | None = None
@@ -202,7 +278,7 @@ class AcceptedParameters(BaseModel):
     top_p: float | None = None
     user: str | None = None
     verbosity: str | None = None
-    web_search_options: dict[str, Any] | None = None
+    web_search_options: Options | None = None
 
 
 class ChatCompletionBody(AcceptedParameters):
@@ -212,19 +288,23 @@ class ChatCompletionBody(AcceptedParameters):
     messages: Annotated[
         list[Annotated[ChatMessage, Field(discriminator="role")]],
         Field(min_length=1, max_length=MAX_MESSAGES, fail_fast=True),
+        BeforeValidator(_few_parts),
     ]
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    logit_bias: Annotated[dict[str, Annotated[float, Field(ge=-100, le=100)]], BeforeValidator(_bounded)] | None = None
+    logit_bias: Annotated[dict[str, Annotated[float, Field(ge=-100, le=100)]], _at_most(MAX_BIASED_TOKENS)] | None = (
+        None
+    )
     stop: str | Annotated[list[str], Field(max_length=MAX_STOPS, fail_fast=True)] | None = None
     max_tokens: Annotated[Whole, Field(gt=0, le=MAX_TOKENS)] | None = None
     max_completion_tokens: Annotated[Whole, Field(gt=0, le=MAX_TOKENS)] | None = None
-    n: Annotated[Whole, Field(ge=1, le=1)] | None = None
-    tools: Annotated[list[FunctionTool], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = None
+    tools: Annotated[list[AnyTool], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = None
     functions: Annotated[list[Function], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = None
     tool_choice: (
-        Literal["none", "auto", "required"] | Annotated[NamedChoice | AllowedChoice, Field(discriminator="type")] | None
+        Literal["none", "auto", "required"]
+        | Annotated[NamedChoice | CustomChoice | AllowedChoice, Field(discriminator="type")]
+        | None
     ) = None
     function_call: Literal["none", "auto"] | NamedFunction | None = None
-    extra_body: dict[str, Any] | None = None
+    extra_body: Options | None = None
