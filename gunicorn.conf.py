@@ -19,15 +19,23 @@ try:
 except SettingsError as problem:
     raise SystemExit(f"poe2openai cannot start: {problem}") from None
 
-# A SIGHUP after an upgrade runs this file again and forks new workers from this process: they are to read the files
-# that lie there by then, and not to find modules of the old release loaded.
-for _name in [name for name in sys.modules if name.partition(".")[0] == "poe2openai"]:
-    del sys.modules[_name]
+
+def _forget_the_project() -> None:
+    """Lets whoever imports it next read the files that lie there by then, and not find an old release loaded.
+
+    After an upgrade a SIGHUP runs this file again, and new workers are forked from the process that ran it.
+    """
+    for name in [name for name in sys.modules if name.partition(".")[0] == "poe2openai"]:
+        del sys.modules[name]
+
+
+_forget_the_project()
 
 wsgi_app = "wsgi:app"
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "gevent"
+# By its name: gunicorn loads it, in the master, once the modules above are forgotten.
+worker_class = "poe2openai.web.worker.GatewayWorker"
 worker_connections = 4000
 
 # The heartbeat comes from the loop that serves: a worker is killed when that loop stands still for so many seconds.
@@ -82,9 +90,10 @@ if _soft != resource.RLIM_INFINITY and _soft < _wanted:
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """Lets a worker that is told to stop before it has handlers of its own die of it.
+    """Lets a worker die of a stop that comes before it has handlers of its own, and load the application anew.
 
-    Those it inherits only queue signals for the master: it would be waited for until GRACEFUL_TIMEOUT is over.
+    The handlers it inherits only queue signals for the master: it would be waited for until GRACEFUL_TIMEOUT is over.
     """
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
+    _forget_the_project()

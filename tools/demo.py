@@ -23,7 +23,7 @@ In another terminal:
 
     {curl}
 
-Models: demo-thinker, demo-assistant, demo-painter. Ctrl-C ends it.
+Models: demo-thinker, demo-assistant, demo-painter; any other name is answered too. Ctrl-C ends it.
 """
 
 
@@ -101,7 +101,9 @@ class Demo:
         try:
             socket.create_server((self._host, self._port)).close()
         except OSError as problem:
-            message = f"port {self._port} cannot be had ({problem.strerror}): `PORT=8081 make demo` takes another"
+            # Python's own text goes on to the address, as a tuple; a name that is not found has a negative number.
+            reason = os.strerror(problem.errno) if problem.errno and problem.errno > 0 else problem.strerror
+            message = f"port {self._port} cannot be had ({reason}): `PORT=8081 make demo` takes another"
             raise DemoError(message) from None
 
     def _wait_until_up(self) -> None:

@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import logging
 import socket
-from collections.abc import AsyncIterable, Sequence
+from collections.abc import AsyncIterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import fastapi_poe as fp
@@ -21,16 +23,27 @@ ANSWER = (
     "Hello! You reached **{bot}**, a bot of the demo, through poe2openai.\n\n"
     "You said: {question}\n\n"
     "What you see came as Poe's own events, and left as OpenAI chat chunks: "
-    "the thought above as `reasoning_content`, this text as `content`.\n"
+    "the thought above as `reasoning_content`, this text as `content`."
 )
+ANSWER_TO_ANY_NAME = (
+    "Hello! You asked for **{bot}**, but this is the demo of poe2openai: no model is behind it, and it answers to any "
+    "name.\n\n"
+    "You said: {question}\n\n"
+    "`make run` starts the gateway in front of Poe itself; there, with a Poe key, a bot's name reaches that bot."
+)
+ANY_NAME = "/bot/{name}"
 
 
 class FriendlyBot(fp.PoeBot):
     """Answers word by word; a thinking one thinks aloud first, as Poe's reasoning bots do."""
 
     thinks = False
+    answer = ANSWER
 
-    async def get_response(self, request: fp.QueryRequest) -> AsyncIterable[fp.PartialResponse]:
+    async def get_response_with_context(
+        self, request: fp.QueryRequest, context: fp.RequestContext
+    ) -> AsyncIterable[fp.PartialResponse]:
+        name = context.http_request.scope["path"].removeprefix("/bot/")
         question = request.query[-1].content.strip()[:200]
         if self.thinks:
             yield fp.PartialResponse(text="*Thinking...*\n\n")
@@ -38,13 +51,21 @@ class FriendlyBot(fp.PoeBot):
                 yield fp.PartialResponse(text="> " + thought.format(question=question))
                 await asyncio.sleep(0.2)
             yield fp.PartialResponse(text="\n")
-        for word in ANSWER.format(bot=self.path.removeprefix("/bot/"), question=question).split(" "):
-            yield fp.PartialResponse(text=word + " ")
+        first, *others = self.answer.format(bot=name, question=question).split(" ")
+        yield fp.PartialResponse(text=first)
+        for word in others:
             await asyncio.sleep(0.03)
+            yield fp.PartialResponse(text=" " + word)
 
 
 class ThinkingBot(FriendlyBot):
     thinks = True
+
+
+class AnyNameBot(FriendlyBot):
+    """Whoever tries an example of the documentation, with a bot that only Poe has, is told where they are."""
+
+    answer = ANSWER_TO_ANY_NAME
 
 
 class PaintingBot(fp.PoeBot):
@@ -66,6 +87,7 @@ def demo_bots() -> list[fp.PoeBot]:
         ThinkingBot(path="/bot/demo-thinker"),
         FriendlyBot(path="/bot/demo-assistant"),
         PaintingBot(path="/bot/demo-painter"),
+        AnyNameBot(path=ANY_NAME),
     ]
 
 
@@ -92,10 +114,13 @@ def model_entry(bot: fp.PoeBot, created: int) -> dict[str, Any]:
 def poe_app(bots: Sequence[fp.PoeBot]) -> ASGIApp:
     """Poe's addresses that the gateway asks: the bots (each with a `path` in lower case), the model list, the balance.
 
-    A bot with both a name and an access key makes `fastapi_poe` call Poe itself, so none here has a name.
+    A bot with both a name and an access key makes `fastapi_poe` call Poe itself, so none here has a name. The bot for
+    any name comes last, and is not listed.
     """
-    app: FastAPI = fp.make_app(bots, allow_without_key=True)
-    models = [model_entry(bot, 1_750_000_000_000 + number) for number, bot in enumerate(bots)]
+    with _no_advice():
+        app: FastAPI = fp.make_app(bots, allow_without_key=True)
+    listed = [bot for bot in bots if bot.path != ANY_NAME]
+    models = [model_entry(bot, 1_750_000_000_000 + number) for number, bot in enumerate(listed)]
 
     @app.get("/v1/models")
     def list_models() -> dict[str, Any]:
@@ -110,6 +135,17 @@ def poe_app(bots: Sequence[fp.PoeBot]) -> ASGIApp:
         await app({**scope, "path": scope["path"].lower()}, receive, send)
 
     return without_case
+
+
+@contextmanager
+def _no_advice() -> Iterator[None]:
+    """`fastapi_poe` warns of each bot without a name that its settings do not go to Poe: none here are to."""
+    logger = logging.getLogger("uvicorn.default")
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(logging.NOTSET)
 
 
 def serve(bots: Sequence[fp.PoeBot], port: int) -> None:

@@ -1,4 +1,4 @@
-"""Reads YAML that anybody may have written: names stay text, and no tag, alias, depth or size can hurt.
+"""Reads YAML that anybody may have written: names stay text, and no tag, alias, merge, depth or size can hurt.
 
 `parse` builds its own tree out of parser events; PyYAML's composers and constructors never run: the C one crashes on
 100,000 opening brackets, and both turn `no`, `4.5` and dates into other types. A tree is read with `texts`, where
@@ -197,6 +197,9 @@ class _Builder:
     def _key(parent: Mapping, node: Node) -> str:
         if not isinstance(node, Scalar):
             raise YamlError("a key is not a plain name", node.line)
+        # YAML 1.1 would pour the entries of the value in here; no reader of this tree does.
+        if node.plain and node.text == "<<":
+            raise YamlError("merge keys (<<) are not allowed", node.line)
         if node.text in parent.items:
             raise YamlError(f"the key {printable(node.text)!r} is there twice", node.line)
         return node.text

@@ -27,8 +27,9 @@ MAX_RETRY_AFTER = 10.0
 _LONGEST_SLEEP = 0.5  # seconds, so that who waits meanwhile is asked
 _BACKOFF_SECONDS = (0.3, 1.0)
 
-# A burst that is always there to be read never lets other streams run by itself.
-_BATCHES_BETWEEN_SWITCHES = 8
+# A burst of small reads that are always there never lets other streams run by itself; who waited in between did.
+_BURST_BATCHES = 8
+_BURST_SECONDS = 0.005
 
 # Some bots open with an empty text.
 _NOTHING = Text("")
@@ -83,6 +84,7 @@ class Exchange:
         self, upstream: "_Upstream", request: ModelRequest, route: Route, record: RequestRecord
     ) -> Generator[list[AnswerEvent]]:
         batches = 0
+        looked = time.monotonic()
         try:
             for batch in pipeline(upstream.events(), self._options(request, route, record, upstream.cut_short)):
                 if batch:
@@ -91,8 +93,10 @@ class Exchange:
                         upstream.cut_short()
                 yield batch
                 batches += 1
-                if batches % _BATCHES_BETWEEN_SWITCHES == 0:
-                    give_way()
+                if batches % _BURST_BATCHES == 0:
+                    last, looked = looked, time.monotonic()
+                    if looked - last < _BURST_SECONDS:
+                        give_way()
         finally:
             upstream.finish()
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.gateway.model_names import fold
 
@@ -18,6 +20,8 @@ FAILED_FOR_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 MAX_RETRY_SECONDS = 60.0
 SHORTEST_REFRESH_SECONDS = 0.05
+# An entry is written within a list within an object, and may be shown within more.
+LEVELS_AROUND_ENTRY = 8
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +73,7 @@ class ModelList:
         self._join(self._take_off(), FIRST_WAIT_SECONDS)
 
     def fresh(self) -> list[Entry]:
-        """Fetched just now, and as Poe sent it; raises `GatewayError`."""
+        """Fetched just now, and as Poe sent it, but for what cannot be written again; raises `GatewayError`."""
         flight = self._take_off()
         self._join(flight, FRESH_WAIT_SECONDS)
         return flight.raw
@@ -92,7 +96,7 @@ class ModelList:
 
     def _fly(self, flight: _Flight) -> None:
         try:
-            flight.raw = self._fetch()
+            flight.raw = _writable(self._fetch())
             entries = clean(flight.raw)
             # The same content stays the same object, so that nothing is rendered anew.
             if self.entries != entries:
@@ -126,6 +130,25 @@ class ModelList:
             pause = min(pause, max(retry, (error and error.retry_after) or 0.0))
         # Workers that started together spread out.
         return pause * random.uniform(0.8, 1.2)
+
+
+def _writable(raw: object) -> list[Entry]:
+    """Without the entries that no answer can hold: orjson reads what is nested too deeply for it to write."""
+    entries = raw if isinstance(raw, list) else []
+    kept = [entry for entry in entries if _can_be_written(entry)]
+    if left_out := len(entries) - len(kept):
+        logger.warning("Entries of Poe's list of models that are nested too deeply are left out: %d", left_out)
+    return kept
+
+
+def _can_be_written(entry: object) -> bool:
+    for _ in range(LEVELS_AROUND_ENTRY):
+        entry = [entry]
+    try:
+        orjson.dumps(entry)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 def clean(raw: object) -> tuple[Entry, ...]:

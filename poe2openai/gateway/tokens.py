@@ -6,6 +6,7 @@ Japanese, Korean and code, too many for most other alphabets.
 """
 
 import functools
+import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,8 @@ import orjson
 from poe2openai.core.request import Media, ModelRequest, Part, Reasoning, Text, Tool, ToolCall, ToolResult
 from poe2openai.core.tokens import TokenCounter
 from poe2openai.core.turns import Turns
+
+logger = logging.getLogger(__name__)
 
 _SLICE = 8192  # characters; the dearest text known, a run of `=`, takes about 7 ms for so many
 _REACH = 1024  # characters in which a slice looks for a safe border
@@ -132,6 +135,9 @@ def load() -> Tokenizer:
             return Tokenizer(library(), exact=True)
         except (ImportError, AttributeError):  # rs-bpe without its compiled half imports, but is empty
             continue
+    logger.warning(
+        "neither rs-bpe nor bpe-openai is installed: tokens are estimated, in usage and for limits that a bot ignores"
+    )
     return Tokenizer(_estimate, exact=False)
 
 

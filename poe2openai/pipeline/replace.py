@@ -90,8 +90,11 @@ class _Settler:
         sent = "".join(self.sent)
         if final.startswith(sent):
             return list(_without_beginning(events, len(sent)))
+        if not final:
+            self._note("replace_response took back the text that was already sent, and nothing took its place")
+            return events
         self._note("replace_response changed text that was already sent; the final text follows it")
-        return [Text("\n\n"), *events] if final else events
+        return [Text("\n\n"), *events]
 
 
 class _Beginning:

@@ -8,6 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from typing import Protocol, cast
 
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.poe.http1 import BodyDecoder
@@ -28,6 +29,21 @@ def hang_up(sock: socket.socket) -> None:
         sock.close()
 
 
+class Wait(Protocol):
+    """Waits for a socket to become readable, more cheaply than the socket's own `recv` does."""
+
+    def __call__(self) -> bool:
+        """False when the time is over."""
+        ...
+
+    def close(self) -> None:
+        """Comes before the socket is closed."""
+        ...
+
+
+MakeWait = Callable[[socket.socket, float], Wait]
+
+
 class BodyStream(Iterator[bytes]):
     """Pieces of the body; b"" after each `tick` seconds of silence, and for a read that held framing alone.
 
@@ -40,6 +56,8 @@ class BodyStream(Iterator[bytes]):
         "_failure",
         "_idle_timeout",
         "_keep",
+        "_make_wait",
+        "_readable",
         "_reads_without_look",
         "_ready",
         "_silent",
@@ -58,6 +76,7 @@ class BodyStream(Iterator[bytes]):
         tick: float,
         idle_timeout: float,
         keep: Callable[[socket.socket], None] | None,
+        make_wait: MakeWait | None = None,
     ) -> None:
         """`first` are the bytes that came with the head; `keep` takes a connection that can serve again."""
         self._sock: socket.socket | None = sock
@@ -66,6 +85,9 @@ class BodyStream(Iterator[bytes]):
         self._keep = keep
         self._tick = min(tick, idle_timeout)
         self._idle_timeout = idle_timeout
+        # TLS inside TLS, to a proxy, is no socket of its own.
+        self._make_wait = make_wait if hasattr(sock, "setsockopt") else None
+        self._readable: Wait | None = None
         self._silent = 0.0
         self._reads_without_look = 0
         self._failure: GatewayError | None = None
@@ -82,6 +104,8 @@ class BodyStream(Iterator[bytes]):
         if sock is None:
             return self._after_end()
         try:
+            if self._make_wait is not None and not self._await_bytes(sock):
+                return self._be_silent()
             data = self._receive_records(sock) if self._tls else sock.recv(WIDE)
         except TimeoutError:
             return self._be_silent()
@@ -102,6 +126,20 @@ class BodyStream(Iterator[bytes]):
             self._settle()
         return body
 
+    def _await_bytes(self, sock: socket.socket) -> bool:
+        if self._tls and cast("ssl.SSLSocket", sock).pending():
+            return True
+        if self._readable is None:
+            # Here and not before: a short answer is whole with its head, and never waits.
+            self._readable = cast("MakeWait", self._make_wait)(sock, self._tick)
+        return self._readable()
+
+    def _stop_waiting(self) -> None:
+        self._make_wait = None
+        if self._readable is not None:
+            self._readable.close()
+            self._readable = None
+
     def stream(self, _amount: int | None = None, decode_content: bool | None = None) -> Iterator[bytes]:  # noqa: ARG002
         """What `Response.iter_content` and `Response.content` of requests read from `raw`."""
         return filter(None, self)
@@ -109,6 +147,7 @@ class BodyStream(Iterator[bytes]):
     def read(self, limit: int, seconds: float) -> bytes:
         """The whole body, within `seconds`; of one longer than `limit`, its first `limit` + 1 bytes."""
         deadline = time.monotonic() + seconds
+        self._stop_waiting()
         self._tick = min(self._tick, seconds, 1.0)
         self._set_wait(self._tick)
         pieces: list[bytes] = []
@@ -126,6 +165,7 @@ class BodyStream(Iterator[bytes]):
     def finish(self) -> None:
         """Nobody wants the rest: keeps the connection if the body ends within a moment, else ends it."""
         deadline = time.monotonic() + FINISH_SECONDS
+        self._stop_waiting()
         try:
             while (sock := self._sock) is not None and (left := deadline - time.monotonic()) > 0:
                 self._set_wait(left)
@@ -144,6 +184,7 @@ class BodyStream(Iterator[bytes]):
         sock, self._sock = self._sock, None
         self._ready = b""
         self._failure = None
+        self._stop_waiting()
         if sock is not None:
             hang_up(sock)
 
@@ -165,6 +206,7 @@ class BodyStream(Iterator[bytes]):
             return
         self._failure = None if decoder.done else decoder.failure
         sock, self._sock = self._sock, None
+        self._stop_waiting()
         if sock is None:
             return
         if decoder.done and decoder.reusable and self._keep is not None:
@@ -178,6 +220,8 @@ class BodyStream(Iterator[bytes]):
         if left < 0.001:
             self.close()
             raise GatewayError(ErrorKind.UPSTREAM_TIMEOUT, f"Poe was silent for {self._idle_timeout:g} seconds.")
+        if left < self._tick:
+            self._stop_waiting()
         self._set_wait(min(self._tick, left))
         return b""
 

@@ -14,7 +14,7 @@ from poe2openai import __version__
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.poe.body import BodyStream
 from poe2openai.poe.errors import error_from_status, without_secret
-from poe2openai.poe.transport import PoeAdapter, Query
+from poe2openai.poe.transport import PoeAdapter, PreparedQuery
 
 QueryStream = BodyStream
 
@@ -54,7 +54,11 @@ class PoeClient:
         self._base_url = _checked(base_url)
         self._connect_timeout = connect_timeout
         self._adapter = PoeAdapter(
-            proxy=proxy, connect_timeout=connect_timeout, idle_timeout=idle_timeout, tick=tick, ca_bundle=ca_bundle
+            proxy=proxy,
+            connect_timeout=connect_timeout,
+            idle_timeout=idle_timeout,
+            tick=tick,
+            ca_bundle=ca_bundle,
         )
         self._query = self._template("POST", "text/event-stream")
         self._query.headers["Content-Type"] = "application/json"
@@ -103,19 +107,19 @@ class PoeClient:
         """Ends the connections that are idle; a stream that is open goes on to its end."""
         self._adapter.close()
 
-    def _template(self, method: str, accept: str) -> Query:
+    def _template(self, method: str, accept: str) -> PreparedQuery:
         headers = {
             "User-Agent": f"poe2openai/{__version__}",
             "Accept": accept,
             "Accept-Encoding": "identity",
             "Connection": "keep-alive",
         }
-        request = Query()
+        request = PreparedQuery()
         request.prepare(method, self._base_url, headers)
         request.headers.pop("Content-Length", None)
         return request
 
-    def _send(self, request: Query, timeout: tuple[float, float] | None = None) -> Response:
+    def _send(self, request: PreparedQuery, timeout: tuple[float, float] | None = None) -> Response:
         try:
             response = self._adapter.send(request, stream=True, timeout=timeout)
         except GatewayError:

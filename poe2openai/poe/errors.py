@@ -18,6 +18,9 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 MAX_MESSAGE = 2000
 MAX_RETRY_AFTER = 86400.0
 _MAX_NESTING = 8
+# An error says what it is at its beginning; what follows may be megabytes of somebody's stack trace.
+_MAX_SEARCHED = 8192
+_MAX_WRAPPED = 256 * 1024
 
 _KINDS_BY_TYPE = {
     "insufficient_fund": ErrorKind.INSUFFICIENT_QUOTA,
@@ -72,6 +75,10 @@ _CONTEXT_LENGTH_WORDS = (
     "This model's maximum context length is exceeded: the prompt is too long. "
     "Please reduce the number of tokens in the messages."
 )
+# How a message begins that tells of a key which Poe did not take.
+REFUSED_KEY = "Poe refused this API key: "
+_BARE_REFUSAL = re.compile(r"(?:invalid (?:token|api[ _]key)|unauthori[sz]ed)(?:[: ]+\*\*\*)?[.!]?", re.IGNORECASE)
+_BARE_NOT_FOUND = re.compile(r"(?:404[: ]*)?not found[.!]?", re.IGNORECASE)
 _MARKUP = re.compile(rb"\s*(?:<!doctype|<html|<\?xml|<head|<body)", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
@@ -86,15 +93,16 @@ class _Complaint(NamedTuple):
     names: frozenset[str]
 
 
-def error_from_event(data: Mapping[str, Any]) -> GatewayError:
-    """Poe's `error` event; it carries no HTTP status and is not worth a retry."""
+def error_from_event(data: Mapping[str, Any], secret: str = "") -> GatewayError:
+    """Poe's `error` event; it carries no HTTP status and is not worth a retry. `secret` is masked in the message."""
     complaint = _complaint(data)
     kind = _kind(complaint, None)
-    return GatewayError(kind, _message(kind, complaint.text, "The bot failed without saying why."))
+    text = clean_text(_masked(complaint.text, secret))
+    return GatewayError(kind, _message(kind, text, None) or "The bot failed without saying why.")
 
 
-def error_from_status(status: int, headers: Mapping[str, str], body: bytes) -> GatewayError:
-    """An answer with an HTTP status of 400 or more."""
+def error_from_status(status: int, headers: Mapping[str, str], body: bytes, secret: str = "") -> GatewayError:
+    """An answer with an HTTP status of 400 or more; `secret` is masked in the message."""
     if _MARKUP.match(body):
         complaint = _Complaint("", frozenset())
         fallback = f"Poe answered with a web page and HTTP status {status}."
@@ -108,7 +116,7 @@ def error_from_status(status: int, headers: Mapping[str, str], body: bytes) -> G
     retry_after = _retry_after(fields.get("retry-after", ""))
     if retry_after is None and kind is ErrorKind.RATE_LIMIT:
         retry_after = _retry_after(fields.get("x-ratelimit-reset-requests", ""))
-    message = _message(kind, complaint.text, fallback)
+    message = _message(kind, clean_text(_masked(complaint.text, secret)), status) or fallback
     return GatewayError(kind, message, retry_after=retry_after, upstream_status=status)
 
 
@@ -122,12 +130,15 @@ def is_retryable(error: GatewayError) -> bool:
 
 
 def without_secret(error: GatewayError, secret: str) -> GatewayError:
-    """The same error; a key that Poe repeats in its text is none of the reader's business."""
+    """The same error; a key that Poe repeats in its text is none of the reader's business.
+
+    A message that was cut may end with half the key: who has the key at hand gives it to `error_from_…`.
+    """
     if not secret or secret not in error.message:
         return error
     return GatewayError(
         error.kind,
-        error.message.replace(secret, "***"),
+        _masked(error.message, secret),
         param=error.param,
         retry_after=error.retry_after,
         upstream_status=error.upstream_status,
@@ -139,6 +150,10 @@ def clean_text(text: str) -> str:
     line = _CONTROLS.sub(" ", text[: 2 * MAX_MESSAGE]).strip()
     line = line.encode("utf-8", "replace").decode("utf-8")
     return line if len(line) <= MAX_MESSAGE else line[: MAX_MESSAGE - 1] + "…"
+
+
+def _masked(text: str, secret: str) -> str:
+    return text.replace(secret, "***") if secret else text
 
 
 def _complaint(said: Any) -> _Complaint:
@@ -162,8 +177,8 @@ def _complaint(said: Any) -> _Complaint:
 
 
 def _parsed(text: str) -> Any:
-    """The object or string that the text is the JSON of; None for plain text."""
-    if not text.lstrip().startswith(("{", '"')):
+    """The object or string that the text is the JSON of; None for plain text, and for more than an error is."""
+    if len(text) > _MAX_WRAPPED or not text.lstrip().startswith(("{", '"')):
         return None
     try:
         value = orjson.loads(text)
@@ -176,27 +191,36 @@ def _kind(complaint: _Complaint, status: int | None) -> ErrorKind:
     for name, kind in _KINDS_BY_TYPE.items():
         if name in complaint.names:
             return kind
-    if _NO_POINTS.search(complaint.text):
+    text = complaint.text[:_MAX_SEARCHED]
+    if _NO_POINTS.search(text):
         return ErrorKind.INSUFFICIENT_QUOTA
     if status is None or status == 400:
         status = next((code for code in _KINDS_BY_STATUS if str(code) in complaint.names), status)
-    if status not in (401, 403, 404, 429) and _TOO_LONG.search(complaint.text) and not _TOO_FAST.search(complaint.text):
+    if status not in (401, 403, 404, 429) and _TOO_LONG.search(text) and not _TOO_FAST.search(text):
         return ErrorKind.CONTEXT_LENGTH
     if status in _KINDS_BY_STATUS:
         return _KINDS_BY_STATUS[status]
     if status is not None and status >= 500:
         return ErrorKind.UPSTREAM_ERROR
     for pattern, kind in _KINDS_BY_TEXT:
-        if pattern.search(complaint.text):
+        if pattern.search(text):
             return kind
     return ErrorKind.INVALID_REQUEST
 
 
-def _message(kind: ErrorKind, text: str, fallback: str) -> str:
-    text = clean_text(text)
-    if kind is ErrorKind.CONTEXT_LENGTH:
-        return clean_text(f"{_CONTEXT_LENGTH_WORDS} Poe says: {text}" if text else _CONTEXT_LENGTH_WORDS)
-    return text or fallback
+def _message(kind: ErrorKind, text: str, status: int | None) -> str:
+    """Poe's own words, and before them what they leave open: who refused, and what is not there."""
+    match kind:
+        case ErrorKind.CONTEXT_LENGTH:
+            return clean_text(f"{_CONTEXT_LENGTH_WORDS} Poe says: {text}" if text else _CONTEXT_LENGTH_WORDS)
+        case ErrorKind.AUTHENTICATION if text and "poe" not in text.lower():
+            # Without a status it may be the maker of the bot's model who refuses the key of the bot's owner.
+            is_poes = status == 401 or _BARE_REFUSAL.fullmatch(text)
+            return clean_text(REFUSED_KEY + text) if is_poes else text
+        case ErrorKind.MODEL_NOT_FOUND if _BARE_NOT_FOUND.fullmatch(text):
+            return f"Poe has no such bot: {text}"
+        case _:
+            return text
 
 
 def _retry_after(value: str) -> float | None:

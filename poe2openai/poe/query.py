@@ -58,6 +58,22 @@ class Query(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
+class _Run:
+    """Neighbours of one role, which Poe gets as one message; joined once, as a run may be all of a long history."""
+
+    role: Literal["system", "user", "bot"]
+    texts: list[str]
+    attachments: list[Attachment]
+
+    def message(self) -> PoeMessage:
+        content = "\n\n".join(text for text in self.texts if text)
+        message: PoeMessage = {"role": self.role, "content": content, "content_type": "text/markdown"}
+        if self.attachments:
+            message["attachments"] = self.attachments
+        return message
+
+
+@dataclass(frozen=True, slots=True)
 class BotPolicy:
     """What the owner's models.yaml and Poe's list say of one bot.
 
@@ -103,7 +119,7 @@ def build_query(request: ModelRequest, policy: BotPolicy) -> bytes:
 def _poe_messages(history: Sequence[Message], policy: BotPolicy) -> list[PoeMessage]:
     """Poe's form of the history: empty messages left out, neighbours of one role joined by a blank line."""
     names = _call_names(history)
-    messages: list[PoeMessage] = []
+    runs: list[_Run] = []
     if policy.system_prompt:
         history = (Message("system", (Text(policy.system_prompt),)), *history)
     for message in history:
@@ -112,14 +128,11 @@ def _poe_messages(history: Sequence[Message], policy: BotPolicy) -> list[PoeMess
         if not content and not attachments:
             continue
         role = _poe_role(message, policy)
-        if messages and messages[-1]["role"] == role:
-            _join(messages[-1], content, attachments)
-            continue
-        poe_message: PoeMessage = {"role": role, "content": content, "content_type": "text/markdown"}
-        if attachments:
-            poe_message["attachments"] = attachments
-        messages.append(poe_message)
-    return messages
+        if not runs or runs[-1].role != role:
+            runs.append(_Run(role, [], []))
+        runs[-1].texts.append(content)
+        runs[-1].attachments.extend(attachments)
+    return [run.message() for run in runs]
 
 
 def _poe_role(message: Message, policy: BotPolicy) -> Literal["system", "user", "bot"]:
@@ -130,12 +143,6 @@ def _poe_role(message: Message, policy: BotPolicy) -> Literal["system", "user", 
             return "user" if policy.system_as_user else "system"
         case "user" | "tool":
             return "user"
-
-
-def _join(message: PoeMessage, content: str, attachments: list[Attachment]) -> None:
-    message["content"] = "\n\n".join(text for text in (message["content"], content) if text)
-    if attachments:
-        message["attachments"] = [*message.get("attachments", []), *attachments]
 
 
 def _let_user_ask(messages: list[PoeMessage], *, answered: bool) -> None:

@@ -7,6 +7,7 @@ redirect or keeps a cookie.
 
 import contextlib
 import http.client
+import logging
 import re
 import socket
 import ssl
@@ -15,6 +16,7 @@ import time
 from base64 import b64encode
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -29,12 +31,13 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.poe.body import WIDE, BodyStream, hang_up
-from poe2openai.poe.http1 import HeadReader, ResponseHead, body_decoder, request_head
+from poe2openai.poe.http1 import body_decoder, request_head
+from poe2openai.poe.socket_io import NoAnswerError, read_head, write_request
 
 IDLE_SECONDS = 50.0
 MAX_IDLE = 1000
-# A write of more than this goes out in slices, so that the time limit is one for progress, not for the whole.
-WRITE_SLICE = 256 * 1024
+# What the owner of a gateway without a proxy can do about it.
+HINT = "If Poe cannot be reached directly from this server, set PROXY."
 
 _URL = re.compile(r"(https?://[^/?#\s]+)([^#\s]*)(?:#\S*)?", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
@@ -45,9 +48,7 @@ _SOCKET_OPTIONS: list[tuple[int, int, int | bytes]] = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
 ]
 
-
-class _NoAnswerError(Exception):
-    """The connection ended before the first byte of an answer."""
+logger = logging.getLogger(__name__)
 
 
 class Proxy:
@@ -67,6 +68,12 @@ class Proxy:
         user, colon, password = (self.url.auth or "").partition(":")
         self.user = unquote(user) if user or colon else None
         self.password = unquote(password) if colon else None
+        host = re.escape(self.host)
+        self._own_name = re.compile(rf"\[?{host}\]?:{self.port}\b|(?<=['\"]){host}(?=['\"])", re.IGNORECASE)
+
+    def unnamed(self, text: str) -> str:
+        """Another's text without the proxy's host and port, which are none of a client's business."""
+        return self._own_name.sub("***", text)
 
     @property
     def is_socks(self) -> bool:
@@ -93,7 +100,7 @@ class Proxy:
         }
 
 
-class Route:
+class ConnectionPool:
     """The way to one origin, and the connections on it that wait for work."""
 
     def __init__(self, origin: str, proxy: Proxy | None, tls_context: Callable[[], ssl.SSLContext]) -> None:
@@ -107,6 +114,7 @@ class Route:
         self._port = url.port or _PORTS[url.scheme or "http"]
         self._idle: deque[tuple[socket.socket, float]] = deque()
         self._is_closed = False
+        self._last_trouble = ""
         forwards = proxy is not None and not self._is_secure and not proxy.is_socks
         self.host_header = url.netloc or url.host
         self.target_prefix = origin if forwards else ""
@@ -114,7 +122,6 @@ class Route:
 
     def take(self) -> socket.socket | None:
         """The connection that was used last, if one is still alive: a readable idle one is dead or out of step."""
-        self._drop_expired()
         while True:
             try:
                 sock, _ = self._idle.pop()
@@ -131,12 +138,11 @@ class Route:
 
     def keep(self, sock: socket.socket) -> None:
         self._idle.append((sock, time.monotonic()))
-        self._drop_expired()
 
     def close(self) -> None:
         """Ends what is idle now, and what comes back later."""
         self._is_closed = True
-        self._drop_expired()
+        self.drop_expired()
 
     def dial(self, timeout: float) -> socket.socket:
         """A fresh connection, through the proxy where there is one; UPSTREAM_UNREACHABLE when there is no way."""
@@ -151,9 +157,10 @@ class Route:
         finally:
             if connection is not None:
                 connection.close()
+        self._last_trouble = ""
         return sock
 
-    def _drop_expired(self) -> None:
+    def drop_expired(self) -> None:
         oldest = time.monotonic() - IDLE_SECONDS
         with contextlib.suppress(IndexError):
             while self._idle[0][1] < oldest or len(self._idle) > MAX_IDLE or self._is_closed:
@@ -184,25 +191,36 @@ class Route:
     def _unreachable(self, error: Exception, timeout: float) -> GatewayError:
         """Told by what the error is, not by its text, which may hold the proxy's address as the owner wrote it."""
         proxy = self._proxy
-        there = f"Poe ({self._host})" if proxy is None else f"the proxy ({proxy.host}:{proxy.port})"
+        there = f"Poe ({self._host})" if proxy is None else "the proxy"
+        hint = f" {HINT}" if proxy is None else ""
         cause = error.__cause__
         if isinstance(error, ImportError):
             message = "A SOCKS proxy needs the Python package PySocks, which is not installed."
         elif isinstance(error, NameResolutionError):
-            message = f"The name of {there} cannot be resolved."
+            message = f"The name of {there} cannot be resolved.{hint}"
         elif isinstance(error, ssl.SSLCertVerificationError):
             message = f"The TLS certificate of Poe or its proxy cannot be verified: {error.verify_message}."
         elif isinstance(error, ssl.SSLError | ssl.CertificateError):
             message = f"No TLS connection to {there} could be made: {error.reason or 'it broke off'}."
         elif isinstance(error, NewConnectionError) and isinstance(cause, OSError) and cause.strerror:
-            message = f"{there} cannot be reached: {cause.strerror}."
+            message = f"{there} cannot be reached: {cause.strerror}.{hint}"
         elif isinstance(error, TimeoutError | ConnectTimeoutError) and not isinstance(error, NewConnectionError):
-            message = f"{there} did not answer within {timeout:g} seconds."
+            message = f"{there} did not answer within {timeout:g} seconds.{hint}"
         elif proxy is not None:
             message = f"{there} did not open a way to Poe: {_reason(error)}."
         else:
-            message = f"{there} cannot be reached."
-        return GatewayError(ErrorKind.UPSTREAM_UNREACHABLE, message[0].upper() + message[1:])
+            message = f"{there} cannot be reached.{hint}"
+        message = message[0].upper() + message[1:]
+        if proxy is not None:
+            message = proxy.unnamed(message)
+            self._log_once(f"No way to {self._host} by the proxy {proxy.host}:{proxy.port}: {message}")
+        return GatewayError(ErrorKind.UPSTREAM_UNREACHABLE, message)
+
+    def _log_once(self, trouble: str) -> None:
+        """Says what a client is not told; the same trouble is said anew only after a connection came about."""
+        if trouble != self._last_trouble:
+            self._last_trouble = trouble
+            logger.warning("%s", trouble)
 
 
 def _reason(error: Exception) -> str:
@@ -214,19 +232,19 @@ class _Message(NamedTuple):
     """What goes out: a small body travels with its head, in one write."""
 
     request: PreparedRequest
-    route: Route
+    pool: ConnectionPool
     head: bytes
     body: bytes
 
 
-class Query(PreparedRequest):
+class PreparedQuery(PreparedRequest):
     """A prepared request; `on_silence` is called at each tick without an answer, and may raise to give up."""
 
     on_silence: Callable[[], None] | None = None
 
-    def copy(self) -> "Query":
+    def copy(self) -> "PreparedQuery":
         """Without what this adapter does not look at: cookies and hooks."""
-        copied = Query()
+        copied = PreparedQuery()
         copied.method, copied.url, copied.body = self.method, self.url, self.body
         copied.headers = self.headers.copy()
         return copied
@@ -236,7 +254,8 @@ class PoeAdapter(BaseAdapter):
     """Sends prepared requests whose body is whole; the response's `raw` is a `BodyStream`.
 
     The way (proxy, certificates, limits) is fixed here, so `verify`, `cert` and `proxies` of a call do not count.
-    Raises `GatewayError` in place of requests' exceptions.
+    Raises `GatewayError` in place of requests' exceptions. No timer ends idle connections: each request to any origin
+    ends those, of all origins, that have waited longer than `IDLE_SECONDS`, and so does each answer that was read.
     """
 
     def __init__(
@@ -257,7 +276,7 @@ class PoeAdapter(BaseAdapter):
         self._ca_bundle = ca_bundle
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
-        self._routes: dict[str, Route] = {}
+        self._pools: dict[str, ConnectionPool] = {}
 
     def send(  # noqa: PLR0917 (the signature is requests')
         self,
@@ -273,21 +292,30 @@ class PoeAdapter(BaseAdapter):
         connect_timeout, idle_timeout = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         idle_timeout = idle_timeout or self._idle_timeout
         message = self._message(request)
-        sock = message.route.take()
+        self._drop_expired()
+        sock = message.pool.take()
         if sock is not None:
             # Poe may end an idle connection just as it is taken: then nothing of the request was worked on.
-            with contextlib.suppress(_NoAnswerError):
+            with contextlib.suppress(NoAnswerError):
                 return self._answer(sock, message, idle_timeout)
-        sock = message.route.dial(connect_timeout or self._connect_timeout)
+        sock = message.pool.dial(connect_timeout or self._connect_timeout)
         try:
             return self._answer(sock, message, idle_timeout)
-        except _NoAnswerError:
+        except NoAnswerError:
             reason = "Poe closed the connection without an answer."
             raise GatewayError(ErrorKind.UPSTREAM_UNREACHABLE, reason) from None
 
     def close(self) -> None:
-        for route in self._routes.values():
-            route.close()
+        for pool in tuple(self._pools.values()):
+            pool.close()
+
+    def _drop_expired(self) -> None:
+        for pool in tuple(self._pools.values()):
+            pool.drop_expired()
+
+    def _keep(self, pool: ConnectionPool, sock: socket.socket) -> None:
+        pool.keep(sock)
+        self._drop_expired()
 
     def _message(self, request: PreparedRequest) -> _Message:
         url = _URL.fullmatch(request.url or "")
@@ -297,22 +325,22 @@ class PoeAdapter(BaseAdapter):
         if url is None or not isinstance(body, bytes):
             raise ValueError("a request needs an http(s) address and a body that is whole")
         origin, target = url[1], url[2] if url[2].startswith("/") else f"/{url[2]}"
-        route = self._routes.get(origin)
-        if route is None:
-            route = self._routes.setdefault(origin, Route(origin, self._proxy, self._tls_context))
-        headers = {"Host": route.host_header, **route.proxy_headers, **request.headers}
+        pool = self._pools.get(origin)
+        if pool is None:
+            pool = self._pools.setdefault(origin, ConnectionPool(origin, self._proxy, self._tls_context))
+        headers = {"Host": pool.host_header, **pool.proxy_headers, **request.headers}
         if body or request.method == "POST":
             headers["Content-Length"] = str(len(body))
-        head = request_head(request.method or "GET", route.target_prefix + target, headers.items())
+        head = request_head(request.method or "GET", pool.target_prefix + target, headers.items())
         if len(body) <= WIDE:
-            return _Message(request, route, head + body, b"")
-        return _Message(request, route, head, body)
+            return _Message(request, pool, head + body, b"")
+        return _Message(request, pool, head, body)
 
     def _answer(self, sock: socket.socket, message: _Message, idle_timeout: float) -> Response:
         try:
             sock.settimeout(idle_timeout)
-            was_sent = _write(sock, message.head, message.body)
-            head, rest = _read_head(sock, idle_timeout, self._tick, getattr(message.request, "on_silence", None))
+            was_sent = write_request(sock, message.head, message.body)
+            head, rest = read_head(sock, idle_timeout, self._tick, getattr(message.request, "on_silence", None))
             decoder = body_decoder(head)
         except BaseException:
             hang_up(sock)
@@ -323,7 +351,7 @@ class PoeAdapter(BaseAdapter):
         response.headers = CaseInsensitiveDict(head.headers)
         response.url = message.request.url or ""
         response.request = message.request
-        keep = message.route.keep if was_sent else None
+        keep = partial(self._keep, message.pool) if was_sent else None
         response.raw = BodyStream(sock, decoder, rest, tick=self._tick, idle_timeout=idle_timeout, keep=keep)
         return response
 
@@ -337,45 +365,3 @@ class PoeAdapter(BaseAdapter):
                     context.load_default_certs()
                 self._context = context
             return self._context
-
-
-def _write(sock: socket.socket, head: bytes, body: bytes) -> bool:
-    """False when the connection broke meanwhile: an answer that came early may tell why."""
-    try:
-        sock.sendall(head)
-        view = memoryview(body)
-        for start in range(0, len(body), WRITE_SLICE):
-            sock.sendall(view[start : start + WRITE_SLICE])
-    except TimeoutError:
-        raise GatewayError(ErrorKind.UPSTREAM_TIMEOUT, "Poe did not take the request in time.") from None
-    except (OSError, ValueError):
-        return False
-    return True
-
-
-def _read_head(
-    sock: socket.socket, timeout: float, tick: float, on_silence: Callable[[], None] | None
-) -> tuple[ResponseHead, bytes]:
-    """The head, and the bytes that came behind it; `timeout` is for the head as a whole."""
-    deadline = time.monotonic() + timeout
-    reader = HeadReader()
-    while True:
-        left = deadline - time.monotonic()
-        sock.settimeout(max(0.001, left if on_silence is None else min(left, tick)))
-        try:
-            data = sock.recv(WIDE)
-        except TimeoutError:
-            if on_silence is None or time.monotonic() >= deadline:
-                reason = f"Poe did not answer within {timeout:g} seconds."
-                raise GatewayError(ErrorKind.UPSTREAM_TIMEOUT, reason) from None
-            on_silence()
-            continue
-        except (OSError, ValueError):
-            data = b""
-        if not data and reader.is_empty:
-            raise _NoAnswerError
-        if not data:
-            raise GatewayError(ErrorKind.UPSTREAM_CUT_OFF, "The connection to Poe broke off.")
-        head = reader.feed(data)
-        if head is not None:
-            return head, reader.rest

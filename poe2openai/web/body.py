@@ -8,6 +8,7 @@ from gevent.monkey import is_module_patched
 from gunicorn.http.errors import ParseException
 
 from poe2openai.core.errors import ErrorKind, GatewayError
+from poe2openai.core.turns import Turns
 
 _PIECE = 256 * 1024
 
@@ -35,6 +36,7 @@ def _read(source: BinaryIO, length: int | None, limit: int, timeout: float) -> b
     pieces: list[bytes] = []
     received = 0
     started = time.monotonic()
+    turns = Turns()
     while length is None or received < length:
         deadline = started + timeout + received / _LEAST_BYTES_PER_SECOND
         piece = _read_piece(source, _PIECE if length is None else min(_PIECE, length - received), deadline)
@@ -44,6 +46,9 @@ def _read(source: BinaryIO, length: int | None, limit: int, timeout: float) -> b
         if received > limit:
             raise _too_large(limit)
         pieces.append(piece)
+        if received != length:
+            # A client that sends as fast as it is read is never waited for, so nobody else would run.
+            turns.give_way()
     if length is not None and received < length:
         raise GatewayError(ErrorKind.INVALID_REQUEST, "The request's body ended before its Content-Length.")
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -13,10 +13,14 @@ MIB4 = 4 * 1024 * 1024
 
 @pytest.mark.parametrize(
     "name",
-    ["no", "Yes", "on", "true", "4.5", "1e3", "0x1F", "0o17", "1_000", "2024-01-01", "12:30:45", "=", "<<", ".nan"],
+    ["no", "Yes", "on", "true", "4.5", "1e3", "0x1F", "0o17", "1_000", "2024-01-01", "12:30:45", "=", ".nan"],
 )
 def test_names_stay_as_they_are_written(name: str) -> None:
     assert texts(parse(f"{name}: {name}\nlist: [{name}]\n".encode())) == {name: name, "list": [name]}
+
+
+def test_two_angle_brackets_are_a_name_in_quotes_alone() -> None:
+    assert texts(parse(b"'<<': <<\nlist: [<<]\n")) == {"<<": "<<", "list": ["<<"]}
 
 
 def test_no_value_is_none_and_a_quoted_null_is_text() -> None:
@@ -72,6 +76,9 @@ def test_numbers_that_json_cannot_carry_are_refused(text: str) -> None:
         ("a: 1\nb: [1\n", "line 3"),
         ("a: 1\nb: *x\n", "line 2: aliases"),
         ("a: &x [b]\nc: *x\n", "line 2: aliases"),
+        ("a: {x: 1}\nb:\n  <<: {x: 1}\n", "line 3: merge keys"),
+        ("<<: [a, b]\n", "line 1: merge keys"),
+        ("a: {? <<\n : b}\n", "line 1: merge keys"),
         ("a: !!python/object/apply:os.system [true]\n", "line 1: tags"),
         ("a: !!int '1'\n", "line 1: tags"),
         ("a: !own {b: c}\n", "line 1: tags"),

@@ -3,9 +3,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+import orjson
 import pytest
 
 from poe2openai.core.errors import ErrorKind, GatewayError
+from poe2openai.dialects.catalog import openai_list
 from poe2openai.gateway import model_list
 from poe2openai.gateway.model_list import ModelList, clean
 from tests.support.poe_models import ListedPoe, poe_list
@@ -120,6 +122,34 @@ class TestFresh:
         with pytest.raises(GatewayError, match="cannot be reached"):
             models.fresh()
         assert models.entries is not None
+
+
+class TestNestedTooDeeply:
+    @pytest.mark.parametrize("levels", [240, 253, 500, 1000])
+    def test_an_entry_that_cannot_be_written_is_left_out(
+        self, lists: Make, caplog: pytest.LogCaptureFixture, levels: int
+    ) -> None:
+        deep = orjson.loads(b'{"id": "deep", "metadata": ' + b"[" * levels + b"]" * levels + b"}")
+        poe = ListedPoe([*poe_list("A"), deep, {"odd": "thing"}, *poe_list("B")])
+        models = lists(poe)
+        fresh = models.fresh()
+        models.load()
+        assert models.entries is not None
+        for entries in (fresh, list(models.entries)):
+            openai_list([entry for entry in entries if "id" in entry])
+            orjson.dumps({"object": "list", "data": entries})
+        assert [entry["id"] for entry in models.entries if entry["id"] != "deep"] == ["a", "b"]
+        if levels >= 253:
+            assert fresh == [*poe_list("A"), {"odd": "thing"}, *poe_list("B")]
+            assert "nested too deeply are left out: 1" in caplog.text
+        else:
+            assert deep in models.entries
+
+    def test_a_list_of_nothing_else_is_no_list(self, lists: Make) -> None:
+        deep = orjson.loads(b'{"id": "deep", "a": ' + b"[" * 500 + b"]" * 500 + b"}")
+        with pytest.raises(GatewayError) as caught:
+            lists(ListedPoe([deep])).load()
+        assert caught.value.kind is ErrorKind.UPSTREAM_INVALID
 
 
 class TestBackground:

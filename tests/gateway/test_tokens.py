@@ -185,11 +185,16 @@ def test_truncating_a_long_text(counter: Tokenizer, text: str, limit: int) -> No
     assert counter.truncate(long_text, 10**9) == long_text
 
 
-def test_the_estimate_is_near_and_says_that_it_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_estimate_is_near_and_says_that_it_is_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     for library in ("rs_bpe.bpe", "bpe_openai"):
         monkeypatch.setitem(sys.modules, library, None)
     estimate = load()
     assert not estimate.exact
+    (warning,) = caplog.records
+    assert warning.levelname == "WARNING"
+    assert "tokens are estimated" in warning.getMessage()
     for text in (ENGLISH, CHINESE, CODE):
         assert estimate.count(text * 100) == pytest.approx(whole(text * 100), rel=0.2)
     assert estimate.count("") == 0
@@ -197,11 +202,14 @@ def test_the_estimate_is_near_and_says_that_it_is_one(monkeypatch: pytest.Monkey
     assert estimate.count(estimate.truncate(ENGLISH * 1000, 500)) == 500
 
 
-def test_bpe_openai_takes_over_where_rs_bpe_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bpe_openai_takes_over_where_rs_bpe_is_missing(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     pytest.importorskip("bpe_openai")
     monkeypatch.setitem(sys.modules, "rs_bpe.bpe", None)
     second = load()
     assert second.exact
+    assert not caplog.records
     for text in (ENGLISH * 3000, CHINESE * 3000, "<|endoftext|>", "a \ud83d b"):
         assert second.count(text) == tokenizer().count(text)
 

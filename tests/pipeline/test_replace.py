@@ -99,6 +99,21 @@ def test_text_that_was_taken_back_altogether_is_noted() -> None:
     poe.say(Text("Hello"))
     assert poe.say(Replace(""), FILE, Done()) == [FILE, Done()]
     assert len(poe.notes) == 1
+    assert "took back" in poe.notes[0]
+    assert "follows" not in poe.notes[0]
+
+
+def test_text_that_a_mere_progress_took_the_place_of_is_noted() -> None:
+    poe = Dialogue()
+    poe.say(Text("abc"))
+    assert poe.say(Replace("Generating image... (3s elapsed)"), Done()) == [Done()]
+    assert "took back" in poe.notes[0]
+
+
+def test_text_that_was_taken_back_before_it_was_sent_is_not_noted() -> None:
+    poe = Dialogue(hold=True)
+    assert poe.say(Text("abc"), Replace(""), Done()) == [Done()]
+    assert poe.notes == []
 
 
 def test_a_replacement_discards_text_and_keeps_files_and_calls() -> None:

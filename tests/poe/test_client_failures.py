@@ -9,6 +9,7 @@ import pytest
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.poe import client as client_module
 from poe2openai.poe.client import PoeClient
+from poe2openai.poe.errors import REFUSED_KEY
 from tests.support.raw_server import Peer, RawServer, answer, repeating
 
 MakeClient = Callable[..., PoeClient]
@@ -30,7 +31,12 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("status", "body", "kind", "message"),
         [
-            ("401 Unauthorized", b'{"error":{"message":"Invalid token"}}', ErrorKind.AUTHENTICATION, "Invalid token"),
+            (
+                "401 Unauthorized",
+                b'{"error":{"message":"Bad token"}}',
+                ErrorKind.AUTHENTICATION,
+                f"{REFUSED_KEY}Bad token",
+            ),
             ("402 Payment Required", b'{"error":{"message":"Pay"}}', ErrorKind.INSUFFICIENT_QUOTA, "Pay"),
             ("404 Not Found", b'{"error":{"message":"No bot"}}', ErrorKind.MODEL_NOT_FOUND, "No bot"),
             ("500 Oops", b"", ErrorKind.UPSTREAM_INTERNAL, "Poe answered with HTTP status 500."),
@@ -102,7 +108,7 @@ class TestFailures:
     def test_a_key_that_poe_repeats_is_not_shown(self, make_client: MakeClient) -> None:
         said = answer(b'{"error":{"message":"Invalid token pk-0123456789"}}', status="401 Unauthorized")
 
-        assert query_failure(make_client, said).message == "Invalid token ***"
+        assert query_failure(make_client, said).message == f"{REFUSED_KEY}Invalid token ***"
 
     def test_of_an_endless_error_only_the_beginning_is_read(self, make_client: MakeClient) -> None:
         def serve(peer: Peer) -> None:

@@ -1,6 +1,7 @@
 """What Poe says went wrong, and what a client is told of it."""
 
 import re
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.poe.errors import error_from_event, error_from_status, is_retryable, without_secret
+from poe2openai.poe.errors import REFUSED_KEY, error_from_event, error_from_status, is_retryable, without_secret
 
 
 def from_status(status: int, error: Any = None, **headers: str) -> GatewayError:
@@ -74,7 +75,7 @@ class TestEvents:
                 "not enough points",
             ),
             ('{"text": "Bot does not exist"}', ErrorKind.MODEL_NOT_FOUND, "Bot does not exist"),
-            ('"Unauthorized"', ErrorKind.AUTHENTICATION, "Unauthorized"),
+            ('"Unauthorized"', ErrorKind.AUTHENTICATION, f"{REFUSED_KEY}Unauthorized"),
             ('{"a": 1}', ErrorKind.INVALID_REQUEST, '{"a": 1}'),
             ('{"broken', ErrorKind.INVALID_REQUEST, '{"broken'),
             ('[{"message": "x"}]', ErrorKind.INVALID_REQUEST, '[{"message": "x"}]'),
@@ -109,6 +110,57 @@ class TestEvents:
 
     def test_the_error_id_is_kept(self) -> None:
         assert "(error_id: 7f3a-11)" in error_from_event({"text": "Internal server error (error_id: 7f3a-11)"}).message
+
+    def test_what_a_long_text_is_shows_at_its_beginning(self) -> None:
+        filler = "a context, too many input, the prompt is too: " * 70_000
+        before = time.process_time()
+
+        assert error_from_event({"text": f"Rate limit. {filler}"}).kind is ErrorKind.RATE_LIMIT
+        assert error_from_event({"text": f"{filler} rate limit"}).kind is ErrorKind.INVALID_REQUEST
+        assert error_from_status(500, {}, f"{filler} not enough points".encode()).kind is ErrorKind.UPSTREAM_INTERNAL
+        assert time.process_time() - before < 0.5
+
+    def test_json_of_megabytes_within_the_text_is_not_unwrapped(self) -> None:
+        short, long = ('{"message": "no", "trace": [' + "{}," * count + "{}]}" for count in (10_000, 1_000_000))
+
+        assert error_from_event({"text": short}).message == "no"
+        assert error_from_event({"text": long}).message.startswith('{"message": "no"')
+
+
+class TestWhoSaysNo:
+    @pytest.mark.parametrize("said", ["Invalid API key", "invalid token", "Unauthorized.", "Invalid token: ***"])
+    def test_a_bare_refusal_of_a_key_is_told_as_poes(self, said: str) -> None:
+        for error in (error_from_event({"text": said}), from_status(401, {"message": said})):
+            assert (error.kind, error.message) == (ErrorKind.AUTHENTICATION, f"Poe refused this API key: {said}")
+
+    def test_whatever_comes_with_401_is_poes_refusal(self) -> None:
+        assert (
+            from_status(401, {"message": "Confirm your mail"}).message == "Poe refused this API key: Confirm your mail"
+        )
+        assert from_status(401).message == "Poe answered with HTTP status 401."
+        assert len(from_status(401, {"message": "x" * 5000}).message) == 2000
+
+    @pytest.mark.parametrize(
+        "said", ["Your Poe API key has expired.", "Unauthorized, see poe.com/api_key", "POE refuses: invalid token"]
+    )
+    def test_a_text_that_names_poe_stays_as_it_is(self, said: str) -> None:
+        assert from_status(401, {"message": said}).message == said
+
+    def test_within_an_answer_it_may_be_the_models_maker_who_refuses(self) -> None:
+        said = "The maker of the model says: invalid API key for organization org-1"
+
+        assert error_from_event({"text": said}).message == said
+
+    @pytest.mark.parametrize("said", ["Not Found", "not found.", "404 Not Found", "404: Not Found"])
+    def test_what_is_not_found_is_the_bot(self, said: str) -> None:
+        error = error_from_status(404, {}, orjson.dumps({"detail": said}))
+
+        assert (error.kind, error.message) == (ErrorKind.MODEL_NOT_FOUND, f"Poe has no such bot: {said}")
+
+    @pytest.mark.parametrize("said", ["Bot does not exist: xai/grok-4", "The bot GPT-9 was not found", "gone"])
+    def test_a_text_that_says_more_stays_as_it_is(self, said: str) -> None:
+        assert from_status(404, {"message": said}).message == said
+        assert from_status(400, {"message": "Not Found"}).message == "Not Found"
 
 
 class TestContextLength:
@@ -324,3 +376,25 @@ def test_a_key_that_poe_repeats_is_masked_and_all_else_kept() -> None:
     assert masked.message == "The key *** is wrong."
     assert (masked.kind, masked.retry_after, masked.upstream_status) == (ErrorKind.AUTHENTICATION, 3.0, 401)
     assert without_secret(error, "other") is error
+
+
+class TestSecrets:
+    KEY = "pk-0123456789"
+
+    @pytest.mark.parametrize("place", [0, 1980, 1990, 1995, 1999, 2000, 3985, 3990, 3995, 5000])
+    def test_no_part_of_a_key_survives_where_a_message_is_cut(self, place: int) -> None:
+        said = "x" * place + self.KEY
+        for error in (
+            error_from_event({"text": said}, self.KEY),
+            error_from_event({"text": f"\n\n{said}", "error_type": "user_message_too_long"}, self.KEY),
+            error_from_status(401, {}, orjson.dumps({"error": {"message": said}}), self.KEY),
+            error_from_status(500, {}, said.encode(), self.KEY),
+        ):
+            assert not any(self.KEY[:length] in error.message for length in range(3, len(self.KEY)))
+            assert len(error.message) <= 2000
+
+    def test_a_key_is_masked_after_its_escapes_are_read(self) -> None:
+        said = self.KEY.replace("-", "\\u002d")
+        error = error_from_status(401, {}, f'{{"error": {{"message": "Invalid token {said}"}}}}'.encode(), self.KEY)
+
+        assert error.message == "Poe refused this API key: Invalid token ***"

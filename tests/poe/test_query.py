@@ -1,5 +1,6 @@
 """Requests to Poe's query JSON."""
 
+import time
 from typing import Any
 
 import orjson
@@ -66,6 +67,21 @@ def test_neighbours_of_one_role_are_one_message() -> None:
         said("user", "a"), said("user", "b", "c"), said("assistant", "d"), said("assistant", "e"), said("user", "f")
     )
     assert dialogue(built) == [("user", "a\n\nb\n\nc"), ("bot", "d\n\ne"), ("user", "f")]
+
+
+def test_neighbours_of_one_role_share_their_files() -> None:
+    files = [Media(Url(f"https://x.test/{name}.png"), "image/png", None, "messages") for name in "ab"]
+    built = query(Message("user", (files[0],)), said("user", "look"), Message("user", (Text("both"), files[1])))
+    assert dialogue(built) == [("user", "look\n\nboth")]
+    assert [each["name"] for each in built["query"][0]["attachments"]] == ["a.png", "b.png"]
+
+
+def test_a_long_run_of_one_role_is_joined_once() -> None:
+    text = "x" * 2_000
+    before = time.process_time()
+    built = query(*[said("user", text)] * 10_000)
+    assert time.process_time() - before < 3
+    assert dialogue(built) == [("user", "\n\n".join([text] * 10_000))]
 
 
 def test_empty_messages_are_left_out() -> None:

@@ -16,6 +16,17 @@ from tests.support.poe_way import CHUNKED, HELLO, OK, answer_of, begin, failure_
 from tests.support.raw_server import Peer, RawServer, repeating
 
 
+def _answers_and_waits(left: "Queue[bool]") -> Callable[[Peer], None]:
+    """Answers once, and tells when the connection is ended from the other side."""
+
+    def serve(peer: Peer) -> None:
+        peer.request()
+        peer.send(HELLO)
+        left.put(peer.has_left(5.0))
+
+    return serve
+
+
 class TestConnections:
     def test_one_after_another_share_one(self, adapter: PoeAdapter) -> None:
         with RawServer(repeating(HELLO)) as poe:
@@ -134,6 +145,41 @@ class TestConnections:
             answer_of(adapter, poe.url)
             assert poe.connections == 2
 
+    def test_one_idle_for_long_is_ended_by_a_request_to_anywhere(
+        self, adapter: PoeAdapter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(transport, "IDLE_SECONDS", 0.05)
+        left: Queue[bool] = Queue()
+        with RawServer(_answers_and_waits(left)) as poe, RawServer(repeating(HELLO)) as other:
+            answer_of(adapter, poe.url)
+            time.sleep(0.1)
+            body = begin(adapter, other.url)
+            assert left.get(timeout=2)
+            body.close()
+
+    def test_one_idle_for_long_is_ended_by_the_end_of_any_answer(
+        self, adapter: PoeAdapter, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(transport, "IDLE_SECONDS", 1.0)
+        left: Queue[bool] = Queue()
+        go_on = threading.Event()
+
+        def serve(peer: Peer) -> None:
+            peer.request()
+            peer.send(CHUNKED)
+            go_on.wait(5)
+            peer.send(b"5\r\nhello\r\n0\r\n\r\n")
+            peer.has_left()
+
+        with RawServer(_answers_and_waits(left)) as poe, RawServer(serve) as other:
+            answer_of(adapter, poe.url)
+            body = begin(adapter, other.url)
+            assert left.empty()
+            time.sleep(1.1)
+            go_on.set()
+            assert b"".join(body) == b"hello"
+            assert left.get(timeout=2)
+
     def test_a_stream_that_is_closed_ends_its_connection(self, adapter: PoeAdapter) -> None:
         left: Queue[bool] = Queue()
 
@@ -186,7 +232,7 @@ class TestConnections:
     def test_are_made_without_delay_and_watched_by_the_system(self, adapter: PoeAdapter) -> None:
         with RawServer(repeating(HELLO)) as poe:
             answer_of(adapter, poe.url)
-            sock = adapter._routes[poe.url].take()
+            sock = adapter._pools[poe.url].take()
             assert sock is not None
             assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
             assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)

@@ -1,5 +1,6 @@
 """TLS to Poe, and the proxies on the way."""
 
+import socket
 import sys
 import threading
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from poe2openai.core.errors import ErrorKind
+from poe2openai.poe import transport
 from poe2openai.poe.transport import PoeAdapter, Proxy
 from tests.support.poe_way import CHUNKED, HELLO, answer_of, begin, dead_port, failure_of, ticks_and_hello
 from tests.support.raw_server import Authority, Peer, RawServer, repeating, socks5_proxy, tunnel_proxy
@@ -205,8 +207,45 @@ class TestProxies:
             error = failure_of(adapters(proxy=f"{scheme}://me:s3cr3t@127.0.0.1:{port}"), url)
 
             assert error.kind is ErrorKind.UPSTREAM_UNREACHABLE
-            assert f"proxy (127.0.0.1:{port})" in error.message
+            assert error.message.startswith("The proxy ")
             assert "s3cr3t" not in error.message
+
+    @pytest.mark.parametrize("scheme", ["http", "https", "socks4", "socks5", "socks5h"])
+    def test_where_a_proxy_is_stands_once_in_the_log_and_in_no_message(
+        self, adapters: Callable[..., PoeAdapter], caplog: pytest.LogCaptureFixture, scheme: str
+    ) -> None:
+        port = dead_port()
+        adapter = adapters(proxy=f"{scheme}://me:s3cr3t@localhost:{port}")
+        for _ in range(3):
+            message = failure_of(adapter, "https://127.0.0.1:9/").message
+            assert "localhost" not in message
+            assert str(port) not in message
+            assert "set PROXY" not in message
+
+        assert [record.levelname for record in caplog.records if record.name == transport.__name__] == ["WARNING"]
+        assert f"localhost:{port}" in caplog.text
+        assert "s3cr3t" not in caplog.text
+
+    def test_a_proxy_that_fails_anew_is_in_the_log_anew(
+        self, adapters: Callable[..., PoeAdapter], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        port = dead_port()
+        adapter = adapters(proxy=f"http://127.0.0.1:{port}", idle_timeout=0.2)
+        url = "http://poe.test/"
+        for _ in range(2):
+            assert failure_of(adapter, url).kind is ErrorKind.UPSTREAM_UNREACHABLE
+        with socket.create_server(("127.0.0.1", port)):
+            assert failure_of(adapter, url).kind is ErrorKind.UPSTREAM_TIMEOUT
+        assert failure_of(adapter, url).kind is ErrorKind.UPSTREAM_UNREACHABLE
+
+        assert len([record for record in caplog.records if record.name == transport.__name__]) == 2
+
+    def test_a_text_of_the_libraries_loses_the_proxys_name_alone(self) -> None:
+        proxy = Proxy("socks5://proxy:1080")
+
+        said = "SOCKS5 proxy proxy:1080 at ('Proxy', 1080) is a proxy"
+        assert proxy.unnamed(said) == "SOCKS5 proxy *** at ('***', 1080) is a proxy"
+        assert Proxy("http://[::1]:81").unnamed("[::1]:81, ::1:81") == "***, ***"
 
     def test_a_socks_proxy_without_pysocks_is_told(
         self, adapters: Callable[..., PoeAdapter], monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from poe2openai.web.pages import EXAMPLE_MODEL
 from tests.support.fixtures import GatewayFactory
 from tests.support.gateway import Gateway
 from tests.support.wire import content
@@ -41,6 +42,17 @@ def test_a_thinker_thinks_and_answers(gateway: Gateway) -> None:
         chunks = client.chat(model="Demo-Thinker", stream=True).chunks()
     assert content(chunks, "reasoning_content").startswith("Somebody is trying out the gateway.\n")
     assert content(chunks).startswith("Hello! You reached **demo-thinker**")
+    assert content(chunks).endswith("this text as `content`.")
+
+
+@pytest.mark.parametrize("name", [EXAMPLE_MODEL, "Claude-Sonnet-4.5", "somebody's own bot"])
+def test_a_bot_of_the_examples_is_answered_and_not_listed(gateway: Gateway, name: str) -> None:
+    with gateway.client() as client:
+        answer = client.chat(model=name).json()["choices"][0]["message"]["content"]
+        listed = [model["id"] for model in client.request("GET", "/v1/models").json()["data"]]
+    assert answer.startswith(f"Hello! You asked for **{name.lower()}**, but this is the demo of poe2openai")
+    assert answer == answer.strip()
+    assert listed == ["demo-thinker", "demo-assistant", "demo-painter"]
 
 
 def test_a_painter_ends_with_a_picture(gateway: Gateway) -> None:

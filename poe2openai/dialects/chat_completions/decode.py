@@ -153,7 +153,7 @@ def _assistant_parts(message: AssistantMessage, said: tuple[Part, ...]) -> tuple
 
 def _call(call: CalledTool) -> ToolCall:
     """A custom tool's input is any text; it stands for the arguments."""
-    if call["type"] == "custom":
+    if "custom" in call:
         return ToolCall(call["id"], call["custom"]["name"], call["custom"].get("input") or "")
     return ToolCall(call["id"], call["function"]["name"], call["function"].get("arguments") or "")
 

@@ -39,11 +39,6 @@ def _as_whole(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _as_call(value: object) -> object:
-    """A call without a type is a function's."""
-    return {**value, "type": "function"} if isinstance(value, dict) and value.get("type") is None else value
-
-
 def _at_most(most: int) -> BeforeValidator:
     """Looks before each entry is validated: a million wrong ones would be a million errors."""
 
@@ -62,23 +57,28 @@ def _few_parts(messages: object) -> object:
     """
     if not isinstance(messages, list) or len(messages) > MAX_MESSAGES:
         return messages
-    held = [
-        message.get(name) for message in messages if isinstance(message, dict) for name in ("content", "tool_calls")
-    ]
-    parts = sum(len(parts) for parts in held if isinstance(parts, list))
+    known = [message for message in messages if isinstance(message, dict)]
+    lists = [message.get(name) for message in known for name in ("content", "tool_calls")]
+    parts = sum(len(held) for held in lists if isinstance(held, list))
     if parts > MAX_PARTS_IN_ALL:
         bounds = {"most": MAX_PARTS_IN_ALL, "parts": parts}
         raise PydanticCustomError("too_many_parts", "expected at most {most} parts in all, got {parts}", bounds)
     return messages
 
 
+# Branches of unions have names that are no field's: errors are told by the names that the client's body holds.
+_FUNCTION, _CUSTOM, _OTHER = "a function", "a custom tool", "another tool"
+
+
 def _kind_of_tool(value: object) -> str:
     """What names no other type is to be a function, and is told what it lacks of one."""
     kind = value.get("type") if isinstance(value, dict) else None
-    return _OTHER_TOOL if isinstance(kind, str) and kind != "function" else _FUNCTION_TOOL
+    return _OTHER if isinstance(kind, str) and kind != "function" else _FUNCTION
 
 
-_FUNCTION_TOOL, _OTHER_TOOL = "function tool", "other tool"
+def _kind_of_call(value: object) -> str:
+    return _CUSTOM if isinstance(value, dict) and value.get("type") == "custom" else _FUNCTION
+
 
 Whole = Annotated[int, BeforeValidator(_as_whole)]
 Options = Annotated[dict[str, Any], _at_most(MAX_OPTIONS)]
@@ -139,9 +139,10 @@ class CalledFunction(TypedDict):
     arguments: NotRequired[str | None]
 
 
+@final
 class FunctionCall(TypedDict):
     id: str
-    type: Literal["function"]
+    type: NotRequired[Literal["function", "custom"]]  # never "custom", but whoever sends a third is told of both
     function: CalledFunction
 
 
@@ -150,13 +151,17 @@ class CalledCustomTool(TypedDict):
     input: NotRequired[str | None]
 
 
+@final
 class CustomCall(TypedDict):
     id: str
     type: Literal["custom"]
     custom: CalledCustomTool
 
 
-CalledTool = Annotated[FunctionCall | CustomCall, Field(discriminator="type"), BeforeValidator(_as_call)]
+CalledTool = FunctionCall | CustomCall
+_Call = Annotated[
+    Annotated[FunctionCall, Tag(_FUNCTION)] | Annotated[CustomCall, Tag(_CUSTOM)], Discriminator(_kind_of_call)
+]
 
 
 class PlainMessage(TypedDict):
@@ -172,7 +177,7 @@ class AssistantMessage(TypedDict):
     refusal: NotRequired[str | None]
     reasoning_content: NotRequired[Any]
     reasoning: NotRequired[Any]
-    tool_calls: NotRequired[Annotated[list[CalledTool], Field(max_length=MAX_TOOLS, fail_fast=True)] | None]
+    tool_calls: NotRequired[Annotated[list[_Call], Field(max_length=MAX_TOOLS, fail_fast=True)] | None]
     function_call: NotRequired[CalledFunction | None]
 
 
@@ -232,9 +237,9 @@ class AllowedFunction(TypedDict):
     function: NamedFunction
 
 
-_Other = Annotated[OtherTool, Tag(_OTHER_TOOL)]
-AnyTool = Annotated[Annotated[FunctionTool, Tag(_FUNCTION_TOOL)] | _Other, Discriminator(_kind_of_tool)]
-AllowedTool = Annotated[Annotated[AllowedFunction, Tag(_FUNCTION_TOOL)] | _Other, Discriminator(_kind_of_tool)]
+_Other = Annotated[OtherTool, Tag(_OTHER)]
+AnyTool = Annotated[Annotated[FunctionTool, Tag(_FUNCTION)] | _Other, Discriminator(_kind_of_tool)]
+AllowedTool = Annotated[Annotated[AllowedFunction, Tag(_FUNCTION)] | _Other, Discriminator(_kind_of_tool)]
 
 
 class AllowedTools(TypedDict):

@@ -108,15 +108,27 @@ def test_a_body_that_is_no_request_names_what_is_wrong(body: bytes, param: str |
             {"messages": [{"role": "assistant", "tool_calls": [{"id": "", "function": {"name": "", "arguments": 5}}]}]},
             "messages[0].tool_calls[0].function.arguments",
         ),
-        ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
-        ({"tools": [{"type": "custom", "custom": {"name": "x"}}]}, "tools[0].type"),
-        ({"tools": [{"type": "function"}]}, "tools[0].function"),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"id": 5, "function": {"name": "f"}}]}]},
+            "messages[0].tool_calls[0].id",
+        ),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"type": "custom", "custom": {"name": "c"}}]}]},
+            "messages[0].tool_calls[0].id",
+        ),
+        (
+            {"messages": [{"role": "assistant", "tool_calls": [{"type": "custom", "id": "1"}]}]},
+            "messages[0].tool_calls[0].custom",
+        ),
+        ({"tools": [{"type": 5}]}, "tools[0].type"),
+        ({"tools": [{"type": "custom"}, {"type": "function"}]}, "tools[1].function"),
         ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function.name"),
         ({"tools": [{"function": {"name": "f", "parameters": []}}]}, "tools[0].function.parameters"),
         ({"tool_choice": {"type": "function"}}, "tool_choice.function"),
         ({"tool_choice": {"type": "function", "function": {}}}, "tool_choice.function.name"),
-        ({"tool_choice": {"type": "custom"}}, "tool_choice.type"),
-        ({"n": 2}, "n"),
+        ({"tool_choice": {"type": "custom"}}, "tool_choice.custom"),
+        ({"tool_choice": {"type": "magic"}}, "tool_choice.type"),
+        ({"n": 0}, "n"),
         ({"stream": "yes"}, "stream"),
     ],
 )  # fmt: skip
@@ -134,6 +146,23 @@ def test_an_unknown_part_is_told_with_the_known_ones() -> None:
         "Invalid value: 'hologram' at messages[0].content[1].type. Supported values are: "
         "'text', 'input_text', 'refusal', 'image_url', 'video_url', 'input_audio', 'file'."
     )
+
+
+def test_an_unknown_type_of_call_is_told_with_the_known_ones() -> None:
+    _, text = refusal(messages=[{"role": "assistant", "tool_calls": [{"id": "1", "type": "magic"}]}])
+
+    assert text == (
+        "Invalid value: 'magic' at messages[0].tool_calls[0].type. Supported values are: 'function' or 'custom'."
+    )
+
+
+def test_tools_that_are_no_functions_are_left_out() -> None:
+    custom = {"type": "custom", "custom": {"name": "grep", "format": {"type": "text"}}}
+
+    decoded = request(tools=[custom, {"type": "function", "function": {"name": "now"}}, {"type": "web_search"}])
+
+    assert decoded.tools == (Tool("now", None, None),)
+    assert request(tools=[custom]).tools == ()
 
 
 def test_a_tool_needs_no_more_than_its_name() -> None:
@@ -167,6 +196,21 @@ def test_a_schema_travels_untouched() -> None:
                 },
             },
             ToolChoice(ToolChoiceMode.AUTO, ("f", "g")),
+        ),
+        ({"type": "custom", "custom": {"name": "grep"}}, ToolChoice()),
+        (
+            {
+                "type": "allowed_tools",
+                "allowed_tools": {"mode": "required", "tools": [{"type": "custom", "custom": {"name": "grep"}}]},
+            },
+            ToolChoice(),
+        ),
+        (
+            {
+                "type": "allowed_tools",
+                "allowed_tools": {"mode": "required", "tools": [{"type": "custom"}, {"function": {"name": "f"}}]},
+            },
+            ToolChoice(ToolChoiceMode.REQUIRED, ("f",)),
         ),
     ],
 )
@@ -234,14 +278,20 @@ def test_a_literal_extra_body_is_merged_and_what_stands_beside_it_wins() -> None
 
 
 def test_known_parameters_never_travel_as_the_bots_own() -> None:
-    assert request(seed=1, user="u", top_p=0.5, reasoning_effort="high", n=1, metadata={"a": "b"}).extra == {}
+    assert request(seed=1, user="u", top_p=0.5, reasoning_effort="high", n=2, metadata={"a": "b"}).extra == {}
 
 
-def nested(levels: int) -> Any:
-    value: Any = {}
-    for _ in range(levels):
-        value = {"a": value}
-    return value
+def options(count: int) -> dict[str, int]:
+    return {f"option_{number}": number for number in range(count)}
+
+
+def test_very_many_unknown_fields_are_refused() -> None:
+    assert request(**options(1000), extra_body={"a": 1}).extra == {"a": 1} | options(1000)
+
+    named, text = refusal(**options(1001))
+    assert named == "option_1000"
+    assert "at most 1000" in text
+    assert refusal(extra_body=options(1001))[0] == "extra_body"
 
 
 @pytest.mark.parametrize(
@@ -249,6 +299,7 @@ def nested(levels: int) -> Any:
     [
         ({"thinking": None}, "thinking"),
         ({"extra_body": {"google": None}}, "extra_body.google"),
+        ({"a b": None}, "a b"),
         ({"tools": [{"function": {"name": "f"}}, {"function": {"name": "g", "parameters": None}}]},
          "tools[1].function.parameters"),
         ({"functions": [{"name": "f", "parameters": None}]}, "functions[0].parameters"),

@@ -194,6 +194,19 @@ def test_calls_follow_what_was_said_and_thought() -> None:
     )
 
 
+def test_the_call_of_a_custom_tool_has_its_input_for_arguments() -> None:
+    grep = {"id": "call_1", "type": "custom", "custom": {"name": "grep", "input": "-r needle"}}
+    silent = {"id": "call_2", "type": "custom", "custom": {"name": "wait"}}
+
+    decoded = message(role="assistant", tool_calls=[grep, silent, called("call_3", "time", "{}")])
+
+    assert decoded.parts == (
+        ToolCall("call_1", "grep", "-r needle"),
+        ToolCall("call_2", "wait", ""),
+        ToolCall("call_3", "time", "{}"),
+    )
+
+
 @pytest.mark.parametrize("content", [None, "", []])
 def test_calls_without_a_word(content: Any) -> None:
     decoded = message(role="assistant", content=content, tool_calls=[called("call_1", "weather", "{}")])

@@ -48,6 +48,7 @@ EXAMPLES: dict[str, Any] = {
     "metadata": {"session": "1", "nested": {"a": 1}},
     "modalities": ["text"],
     "moderation": {"model": "omni-moderation-latest"},
+    "n": 2,
     "parallel_tool_calls": False,
     "prediction": {"type": "content", "content": "x"},
     "presence_penalty": -1,
@@ -108,7 +109,7 @@ def test_an_integer_may_be_written_with_a_point(name: str) -> None:
         ("temperature", [0, 0.7, 2, 2.0], [-0.1, 2.1, "1", True]),
         ("max_tokens", [1, schema.MAX_TOKENS], [0, -1, schema.MAX_TOKENS + 1, "1", True]),
         ("max_completion_tokens", [1, 32_000], [0, -1, 1e300]),
-        ("n", [1], [0, 2, -1, "1"]),
+        ("n", [1, 2, 128], [0, -1, 129, "1", True]),
         ("logit_bias", [{}, {"1": 100, "2": -100, "3": 0.5}], [{"1": 101}, {"1": "x"}, {"1": None}, []]),
         ("stop", ["x", "", [], ["a"] * 5, ["", "b"]], [5, [5], ["a", None], ["a"] * 129]),
         ("stream", [True, False], ["true", 1]),
@@ -141,6 +142,49 @@ def test_very_many_messages_are_refused() -> None:
 
     with pytest.raises(GatewayError, match="at most 10000 items"):
         validate(ChatCompletionBody, MINIMAL | {"messages": MINIMAL["messages"] * (schema.MAX_MESSAGES + 1)})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "audio",
+        "metadata",
+        "moderation",
+        "prediction",
+        "prompt_cache_options",
+        "response_format",
+        "web_search_options",
+        "extra_body",
+    ],
+)
+def test_an_object_with_very_many_options_is_refused(name: str) -> None:
+    accept(**{name: {str(number): 1 for number in range(schema.MAX_OPTIONS)}})
+
+    with pytest.raises(GatewayError, match="at most 1000 items, got 1001") as caught:
+        accept(**{name: {str(number): 1 for number in range(schema.MAX_OPTIONS + 1)}})
+    assert caught.value.param == name
+
+
+def test_very_many_modalities_are_refused() -> None:
+    with pytest.raises(GatewayError, match="'modalities': expected at most 1000 items"):
+        accept(modalities=["text"] * 1001)
+
+
+@pytest.mark.parametrize(
+    "many",
+    [
+        {"role": "user", "content": ["x"] * 8_000},
+        {"role": "tool", "tool_call_id": "call", "content": [{"type": "text", "text": "x"}] * 8_000},
+        {"role": "assistant", "tool_calls": [{"id": "call", "function": {"name": "f"}}] * 8_000},
+    ],
+    ids=["texts", "results", "calls"],
+)
+def test_the_parts_of_all_messages_together_are_bounded(many: dict[str, Any]) -> None:
+    accept(messages=[many, many])
+
+    with pytest.raises(GatewayError, match="'messages': expected at most 20000 parts in all, got 24000") as caught:
+        accept(messages=[many, many, many])
+    assert caught.value.param == "messages"
 
 
 def test_every_role_and_part_type_of_the_official_sdk_is_known() -> None:
