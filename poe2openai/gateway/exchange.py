@@ -18,7 +18,7 @@ from poe2openai.gateway.record import RequestRecord
 from poe2openai.gateway.tokens import count_messages
 from poe2openai.pipeline.order import PipelineOptions, pipeline
 from poe2openai.poe.client import PoeClient, QueryStream
-from poe2openai.poe.errors import is_retryable, without_secret
+from poe2openai.poe.errors import REFUSED_KEY, is_retryable
 from poe2openai.poe.events import Done, Error, PoeEvent, Text, read_events
 from poe2openai.poe.query import BotPolicy, build_query
 
@@ -158,9 +158,8 @@ class _Upstream:
     def __init__(self, stream: QueryStream, key: str, report: Callable[[GatewayError], None]) -> None:
         """`report` takes an error that comes later than the first event, or instead of it once nobody waits for it."""
         self._stream = stream
-        self._key = key
         self._report = report
-        self._batches = read_events(stream)
+        self._batches = read_events(stream, secret=key)
         self._first: list[PoeEvent] = []
         self._ended = False
 
@@ -175,7 +174,7 @@ class _Upstream:
             events = [event for event in batch if event != _NOTHING]
             if events:
                 if isinstance(events[0], Error):
-                    raise without_secret(events[0].error, self._key)
+                    raise events[0].error
                 self._first = events
                 return
             waiting.on_silence()
@@ -188,7 +187,6 @@ class _Upstream:
                 self._ended = True
                 if isinstance(last, Error):
                     self._report(last.error)
-                    batch[-1] = Error(without_secret(last.error, self._key))
             yield batch
 
     def cut_short(self) -> None:
@@ -230,5 +228,5 @@ def _as_seen_by(caller: Caller, error: GatewayError) -> GatewayError:
     """A client that presented an access token has no Poe key to mend: it is told whose key was refused."""
     if caller.poe_key is not None or error.kind is not ErrorKind.AUTHENTICATION:
         return error
-    message = f"Poe refused this gateway's own key: {error.message}"
+    message = f"Poe refused this gateway's own key: {error.message.removeprefix(REFUSED_KEY)}"
     return GatewayError(error.kind, message, upstream_status=error.upstream_status)

@@ -12,8 +12,8 @@ from requests import Response
 
 from poe2openai import __version__
 from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.poe.body import BodyStream
-from poe2openai.poe.errors import error_from_status, without_secret
+from poe2openai.poe.body import BodyStream, MakeWait
+from poe2openai.poe.errors import error_from_status
 from poe2openai.poe.transport import PoeAdapter, PreparedQuery
 
 QueryStream = BodyStream
@@ -48,8 +48,12 @@ class PoeClient:
         idle_timeout: float = 300.0,
         tick: float = 1.0,
         ca_bundle: str | None = None,
+        make_wait: MakeWait | None = None,
     ) -> None:
-        """Times in seconds; `ca_bundle` is a file of authorities to trust in place of the usual ones."""
+        """Times in seconds; `ca_bundle` is a file of authorities to trust in place of the usual ones.
+
+        `make_wait` gives streams a way to wait for bytes that is cheaper than `recv`.
+        """
         self.last_contact: LastContact | None = None
         self._base_url = _checked(base_url)
         self._connect_timeout = connect_timeout
@@ -59,6 +63,7 @@ class PoeClient:
             idle_timeout=idle_timeout,
             tick=tick,
             ca_bundle=ca_bundle,
+            make_wait=make_wait,
         )
         self._query = self._template("POST", "text/event-stream")
         self._query.headers["Content-Type"] = "application/json"
@@ -200,7 +205,7 @@ def _body_start(response: Response) -> bytes:
 def _error_of(response: Response, key: str) -> GatewayError:
     status = response.status_code
     if status >= 400:
-        return without_secret(error_from_status(status, response.headers, _body_start(response)), key)
+        return error_from_status(status, response.headers, _body_start(response), secret=key)
     what = "a redirect, which is not followed" if status >= 300 else f"HTTP status {status}"
     message = f"Poe answered with {what}; POE_BASE_URL may be wrong."
     return GatewayError(ErrorKind.UPSTREAM_INVALID, message, upstream_status=status)
@@ -215,7 +220,7 @@ def _no_stream(response: Response, kind: str, key: str) -> GatewayError:
         except ValueError:
             answer = None
         if isinstance(answer, dict) and answer.get("error"):
-            return without_secret(error_from_status(400, response.headers, body), key)
+            return error_from_status(400, response.headers, body, secret=key)
     what = "a web page" if "html" in kind else f"{kind[:100]}"
     message = f"Poe answered with {what} in place of a stream of events."
     return GatewayError(ErrorKind.UPSTREAM_INVALID, message, upstream_status=200)

@@ -129,22 +129,6 @@ def is_retryable(error: GatewayError) -> bool:
     return error.upstream_status == 429 or error.upstream_status >= 500
 
 
-def without_secret(error: GatewayError, secret: str) -> GatewayError:
-    """The same error; a key that Poe repeats in its text is none of the reader's business.
-
-    A message that was cut may end with half the key: who has the key at hand gives it to `error_from_…`.
-    """
-    if not secret or secret not in error.message:
-        return error
-    return GatewayError(
-        error.kind,
-        _masked(error.message, secret),
-        param=error.param,
-        retry_after=error.retry_after,
-        upstream_status=error.upstream_status,
-    )
-
-
 def clean_text(text: str) -> str:
     """A text of Poe's that can stand in a message and in a log line: one line, bounded, encodable."""
     line = _CONTROLS.sub(" ", text[: 2 * MAX_MESSAGE]).strip()

@@ -78,13 +78,13 @@ _WIDE = 4096
 _FINISH_REASONS = ("stop", "length", "tool_calls", "content_filter")
 
 
-def read_events(chunks: Iterable[bytes]) -> Iterator[list[PoeEvent]]:
+def read_events(chunks: Iterable[bytes], *, secret: str = "") -> Iterator[list[PoeEvent]]:
     """Poe's answer, event by event, in batches; the last event is `Done` or `Error`, whatever Poe does.
 
     An empty chunk (nothing came for a while) gives an empty batch. A stream that ends without `done` or `error`
-    was cut off: that is an `Error`, never an end.
+    was cut off: that is an `Error`, never an end. `secret` is masked in what Poe says of an error.
     """
-    reader = _EventReader()
+    reader = _EventReader(secret)
     try:
         for chunk in chunks:
             batch = reader.feed(chunk)
@@ -115,8 +115,9 @@ _CRLF, _LF = _Form(b"\r\n"), _Form(b"\n")
 class _EventReader:
     """Takes bytes in any cutting and gives the events that they complete."""
 
-    def __init__(self) -> None:
+    def __init__(self, secret: str) -> None:
         self.ended = False
+        self._secret = secret
         self._splitter = EventSplitter()
         self._opening = b""
         self._high_surrogate = ""
@@ -222,7 +223,7 @@ class _EventReader:
             case "done":
                 self._end(Done(self._reason))
             case "error":
-                self._end(Error(error_from_event(_object(data) or {"text": data})))
+                self._end(Error(error_from_event(_object(data) or {"text": data}, secret=self._secret)))
             case _:
                 pass
 

@@ -30,7 +30,7 @@ from urllib3.util import Url, parse_url
 from urllib3.util.ssl_ import create_urllib3_context
 
 from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.poe.body import WIDE, BodyStream, hang_up
+from poe2openai.poe.body import WIDE, BodyStream, MakeWait, hang_up
 from poe2openai.poe.http1 import body_decoder, request_head
 from poe2openai.poe.socket_io import NoAnswerError, read_head, write_request
 
@@ -266,6 +266,7 @@ class PoeAdapter(BaseAdapter):
         idle_timeout: float = 300.0,
         tick: float = 1.0,
         ca_bundle: str | None = None,
+        make_wait: MakeWait | None = None,
     ) -> None:
         """`ca_bundle` takes the place of certifi's and the system's authorities."""
         super().__init__()
@@ -274,6 +275,7 @@ class PoeAdapter(BaseAdapter):
         self._idle_timeout = idle_timeout
         self._tick = tick
         self._ca_bundle = ca_bundle
+        self._make_wait = make_wait
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
         self._pools: dict[str, ConnectionPool] = {}
@@ -352,7 +354,15 @@ class PoeAdapter(BaseAdapter):
         response.url = message.request.url or ""
         response.request = message.request
         keep = partial(self._keep, message.pool) if was_sent else None
-        response.raw = BodyStream(sock, decoder, rest, tick=self._tick, idle_timeout=idle_timeout, keep=keep)
+        response.raw = BodyStream(
+            sock,
+            decoder,
+            rest,
+            tick=self._tick,
+            idle_timeout=idle_timeout,
+            keep=keep,
+            make_wait=self._make_wait,
+        )
         return response
 
     def _tls_context(self) -> ssl.SSLContext:

@@ -20,6 +20,7 @@ from poe2openai.poe.client import PoeClient
 from poe2openai.web import cors, errors, health, limits, log_format, pages, request_log
 from poe2openai.web.api import chat, models
 from poe2openai.web.hang_up import HangUpWatcher
+from poe2openai.web.readable import ReadableWait
 from poe2openai.web.services import EXTENSION, Services
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ def _services(app: Flask, settings: Settings) -> Services:
         connect_timeout=settings.upstream_connect_timeout,
         idle_timeout=settings.upstream_idle_timeout,
         tick=_tick(settings.stream_ping_seconds),
+        make_wait=ReadableWait if is_module_patched("socket") else None,
     )
     catalog = Catalog(models_file, partial(_poes_list, poe, models_file), settings.models_refresh_seconds)
     catalog.start()

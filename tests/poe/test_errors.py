@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.poe.errors import REFUSED_KEY, error_from_event, error_from_status, is_retryable, without_secret
+from poe2openai.poe.errors import REFUSED_KEY, error_from_event, error_from_status, is_retryable
 
 
 def from_status(status: int, error: Any = None, **headers: str) -> GatewayError:
@@ -368,14 +368,6 @@ def test_any_answer_is_an_error_that_can_be_told(status: int, body: bytes, wait:
 
     assert error.message
     assert error.retry_after is None or 0 <= error.retry_after <= 86400
-
-
-def test_a_key_that_poe_repeats_is_masked_and_all_else_kept() -> None:
-    error = GatewayError(ErrorKind.AUTHENTICATION, "The key secret-1 is wrong.", retry_after=3.0, upstream_status=401)
-    masked = without_secret(error, "secret-1")
-    assert masked.message == "The key *** is wrong."
-    assert (masked.kind, masked.retry_after, masked.upstream_status) == (ErrorKind.AUTHENTICATION, 3.0, 401)
-    assert without_secret(error, "other") is error
 
 
 class TestSecrets:
