@@ -33,6 +33,9 @@ class RequestRecord:
 
     def see(self, batch: list[AnswerEvent]) -> None:
         """Takes note of what is on its way to the client."""
+        if self.first_token is not None and len(batch) == 1 and type(delta := batch[0]) is PartDelta:
+            self.output_characters += len(delta.text)
+            return
         for event in batch:
             match event:
                 case PartDelta(text=text):

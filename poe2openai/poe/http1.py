@@ -23,6 +23,7 @@ _FOLD = re.compile(r"\r?\n[ \t]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TARGET = re.compile(r"[\x21-\x7e]+")
 # A chunk's line together with the end of the chunk before it: one match a chunk finds both.
+_PLAIN_CHUNK_LINE = re.compile(rb"[0-9a-fA-F]{1,8}\r\n")
 _CHUNK_LINE = re.compile(rb"\r\n([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 _CHUNK_LINE_BEGUN = re.compile(rb"(?:\r(?:\n(?:[0-9A-Fa-f]{1,16}(?:[ \t]*(?:;[^\r\n]*)?\r?)?)?)?)?")
 
@@ -174,6 +175,8 @@ class ChunkedDecoder:
 
     def feed(self, data: bytes) -> bytes:
         """All payload that `data` brings, as one piece."""
+        if self._rest == b"\r\n" and (payload := _one_chunk(data)):
+            return payload
         position = self._left
         length = len(data)
         if position >= length:
@@ -230,6 +233,16 @@ class ChunkedDecoder:
             end = found + 4
         self.done = True
         self.reusable = self.reusable and end == len(data)
+
+
+def _one_chunk(data: bytes) -> bytes | None:
+    """The payload of data that is one whole chunk behind another, as nearly every read of a live stream is."""
+    line = _PLAIN_CHUNK_LINE.match(data)
+    if line is None:
+        return None
+    start = line.end()
+    end = start + int(data[: start - 2], 16)
+    return data[start:end] if end + 2 == len(data) and data.endswith(b"\r\n") else None
 
 
 class LengthDecoder:

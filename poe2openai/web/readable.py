@@ -13,9 +13,9 @@ class _Over(BaseException):
 
 
 class ReadableWait:
-    """One stream's wait, with one watcher and one timer for all of it; used by one greenlet at a time."""
+    """One stream's wait, with one watcher and one timer for all of it; used by the greenlet that makes it."""
 
-    __slots__ = ("_hub", "_over", "_timer", "_watcher")
+    __slots__ = ("_give_up", "_hub", "_over", "_timer", "_watcher")
 
     def __init__(self, sock: socket.socket, seconds: float) -> None:
         """`seconds` is the longest that a call waits."""
@@ -23,11 +23,12 @@ class ReadableWait:
         self._over = _Over()
         self._watcher = self._hub.loop.io(sock.fileno(), 1)
         self._timer = self._hub.loop.timer(seconds, seconds)
+        self._give_up = gevent.getcurrent().throw
 
     def __call__(self) -> bool:
         """Whether there is something to read, or the connection has ended; False when the time is over."""
         # `again`, because a timer that is started anew goes on with what was left of its time.
-        self._timer.again(gevent.getcurrent().throw, self._over)
+        self._timer.again(self._give_up, self._over)
         try:
             self._hub.wait(self._watcher)
         except _Over:

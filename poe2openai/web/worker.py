@@ -81,7 +81,7 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
         chunked = isinstance(reader, ChunkedReader)
         if chunked and not isinstance(req.unreader.sock, _FairSource):
             req.unreader.sock = _FairSource(req.unreader.sock)
-        super().handle_request(listener_name, req, sock, addr)
+        super().handle_request(listener_name, req, _Client(sock), addr)
         if (chunked and reader.parser) or (isinstance(reader, LengthReader) and reader.length):
             self._skip(req.body)
 
@@ -96,6 +96,23 @@ class GatewayWorker(GeventWorker):  # type: ignore[misc]
                 turns.give_way()
             return
         raise StopIteration
+
+
+class _Client:
+    """A client's socket whose short writes are one call: gevent's `sendall` is five, and asks the system for a size."""
+
+    __slots__ = ("_sock",)
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def sendall(self, data: bytes) -> None:
+        sent = self._sock.send(data)
+        if sent < len(data):
+            self._sock.sendall(memoryview(data)[sent:])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
 
 
 class _FairSource:

@@ -42,9 +42,9 @@ UNDER_GEVENT = textwrap.dedent(
     assert ours.recv(1) == b"y"
 
     # Killed while it waits.
-    wait = ReadableWait(ours, 60.0)
-    greenlet = gevent.spawn(wait)
+    greenlet = gevent.spawn(lambda: ReadableWait(ours, 60.0)())
     gevent.sleep(0.05)
+    wait = ReadableWait(ours, 60.0)
     greenlet.kill()
     theirs.send(b"z")
     assert took(True) < 0.1
