@@ -34,6 +34,8 @@ _BURST_SECONDS = 0.005
 # Some bots open with an empty text.
 _NOTHING = Text("")
 
+_ENDS = (Done, Error)
+
 _KEY_FAILURES = (ErrorKind.AUTHENTICATION, ErrorKind.INSUFFICIENT_QUOTA, ErrorKind.RATE_LIMIT)
 
 
@@ -183,7 +185,7 @@ class _Upstream:
 
     def events(self) -> Iterator[list[PoeEvent]]:
         for batch in chain((self._first,), self._batches):
-            if batch and isinstance(last := batch[-1], Done | Error):
+            if batch and isinstance(last := batch[-1], _ENDS):
                 self._ended = True
                 if isinstance(last, Error):
                     self._report(last.error)

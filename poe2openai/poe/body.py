@@ -104,8 +104,10 @@ class BodyStream(Iterator[bytes]):
         if sock is None:
             return self._after_end()
         try:
-            if self._make_wait is not None and not self._await_bytes(sock):
-                return self._be_silent()
+            if self._make_wait is not None and not (self._tls and self._has_pending(sock)):
+                wait = self._readable or self._first_wait(sock)
+                if not wait():
+                    return self._be_silent()
             data = self._receive_records(sock) if self._tls else sock.recv(WIDE)
         except TimeoutError:
             return self._be_silent()
@@ -126,13 +128,15 @@ class BodyStream(Iterator[bytes]):
             self._settle()
         return body
 
-    def _await_bytes(self, sock: socket.socket) -> bool:
-        if self._tls and cast("ssl.SSLSocket", sock).pending():
-            return True
-        if self._readable is None:
-            # Here and not before: a short answer is whole with its head, and never waits.
-            self._readable = cast("MakeWait", self._make_wait)(sock, self._tick)
-        return self._readable()
+    def _has_pending(self, sock: socket.socket) -> bool:
+        """Bytes that came over TLS with the last read, and that no look at the socket shows."""
+        return cast("ssl.SSLSocket", sock).pending() > 0
+
+    def _first_wait(self, sock: socket.socket) -> Wait:
+        """Here and not before: a short answer is whole with its head, and never waits."""
+        wait = cast("MakeWait", self._make_wait)(sock, self._tick)
+        self._readable = wait
+        return wait
 
     def _stop_waiting(self) -> None:
         self._make_wait = None

@@ -110,6 +110,7 @@ class _Form:
 
 
 _CRLF, _LF = _Form(b"\r\n"), _Form(b"\n")
+_LONE_BEGINNING = _CRLF.text
 
 
 class _EventReader:
@@ -148,14 +149,14 @@ class _EventReader:
     def _lone_text(self, chunk: bytes) -> str | None:
         """What nearly every read of a live stream brings: one plain text event and nothing else."""
         if (
-            not chunk.startswith(_CRLF.text)
+            not chunk.startswith(_LONE_BEGINNING)
             or chunk.count(b"\n") != 3
-            or not chunk.endswith(_CRLF.blank_line)
+            or not chunk.endswith(b"\r\n\r\n")
             or not self._splitter.is_between_events
             or self._high_surrogate
         ):
             return None
-        payload = chunk[len(_CRLF.text) : -len(_CRLF.blank_line)]
+        payload = chunk[len(_LONE_BEGINNING) : -4]
         return None if b"\r" in payload else _text_of(payload)
 
     def _read(self, chunk: bytes) -> None:

@@ -123,7 +123,7 @@ class _Body(Iterable[bytes]):
         self._ended = False
         self._closed = False
         self._encoder = encoder
-        self._chunks = self._guarded(self._write(chain((first,), batches), ping_seconds * _DUE))
+        self._chunks = self._write(chain((first,), batches), ping_seconds * _DUE)
 
     def __iter__(self) -> Iterator[bytes]:
         return self._chunks
@@ -140,36 +140,35 @@ class _Body(Iterable[bytes]):
         finally:
             self._on_close()
 
-    def _guarded(self, chunks: Iterator[bytes]) -> Generator[bytes]:
-        """An error of our own is told to the client too."""
-        try:
-            yield from chunks
-        except AnswerBrokeOff:
-            raise
-        except Exception:
-            log.exception("an error of our own in the middle of answer %s", self._record.id)
-            self._ended = True
-            error = GatewayError(ErrorKind.INTERNAL, "The gateway failed on this answer; its log says why.")
-            self._record.error = error.kind.code
-            yield self._encoder.encode([Failed(error)])
-            raise AnswerBrokeOff from None
-
     def _write(self, events: Batches, due: float) -> Generator[bytes]:
         record, encoder, clock = self._record, self._encoder, time.monotonic
         # So that an empty first batch, the sign that a ping is due, pings.
         written = -due
-        for batch in events:
-            frames = encoder.encode(batch) if batch else b""
-            if not frames:
-                if self._watched.is_gone():
-                    return
-                if clock() - written < due:
-                    continue
-                frames = PING
-            record.output_bytes += len(frames)
-            yield frames
-            written = clock()
-            if batch and isinstance(batch[-1], Failed):
+        try:
+            for batch in events:
+                frames = encoder.encode(batch) if batch else b""
+                if not frames:
+                    if self._watched.is_gone():
+                        return
+                    if clock() - written < due:
+                        continue
+                    frames = PING
+                record.output_bytes += len(frames)
+                yield frames
+                written = clock()
+                if batch and isinstance(batch[-1], Failed):
+                    break
+            else:
                 self._ended = True
-                raise AnswerBrokeOff
+                return
+        except Exception:
+            log.exception("an error of our own in the middle of answer %s", record.id)
+            yield self._last_words()
         self._ended = True
+        raise AnswerBrokeOff
+
+    def _last_words(self) -> bytes:
+        """What a client is told when the gateway itself fails in the middle of an answer."""
+        error = GatewayError(ErrorKind.INTERNAL, "The gateway failed on this answer; its log says why.")
+        self._record.error = error.kind.code
+        return self._encoder.encode([Failed(error)])

@@ -47,6 +47,8 @@ class ChunkEncoder:
 
     def encode(self, batch: list[AnswerEvent]) -> bytes:
         """The frames of a batch; `b""` if it has nothing to say. A failure is the last thing said: no `[DONE]`."""
+        if len(batch) == 1 and type(delta := batch[0]) is PartDelta:
+            return self._delta(delta.text)
         return b"".join([self._frames(event) for event in batch])
 
     def _frames(self, event: AnswerEvent) -> bytes:
