@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import closing
 
 from flask import Flask, Response, jsonify, request
 
@@ -30,7 +31,7 @@ def create_app(settings: Settings) -> Flask:
     @app.post("/chat")
     def chat() -> Response:
         """Says which process let the request through, and when."""
-        with watcher.watch(request.environ):
+        with closing(watcher.watch(request.environ)):
             gate.wait_turn(Caller(request.args.get("caller", "key-1"), None))
         started = time.monotonic()
         app.logger.warning("started %s", request.args.get("name"))
