@@ -300,6 +300,13 @@ def _plain_texts(blocks: list[bytes], start: int) -> str | None:
     joined = b"".join(payloads)
     if b"\n" in joined or b"\r" in joined:
         return None
+    try:
+        values = [orjson.loads(payload) for payload in payloads]
+        texts = [value["text"] for value in values if len(value) == 1]
+        if len(texts) == len(blocks):
+            return "".join(texts)
+    except (ValueError, KeyError, TypeError):
+        return None
     texts = [text for payload in payloads if (text := _text_of(payload)) is not None]
     return "".join(texts) if len(texts) == len(blocks) else None
 

@@ -23,6 +23,8 @@ _FOLD = re.compile(r"\r?\n[ \t]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TARGET = re.compile(r"[\x21-\x7e]+")
 # A chunk's line together with the end of the chunk before it: one match a chunk finds both.
+MAX_KNOWN_SIZES = 4096
+_known_sizes: dict[bytes, int] = {}
 _PLAIN_CHUNK_LINE = re.compile(rb"[0-9a-fA-F]{1,8}\r\n")
 _CHUNK_LINE = re.compile(rb"\r\n([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n")
 _CHUNK_LINE_BEGUN = re.compile(rb"(?:\r(?:\n(?:[0-9A-Fa-f]{1,16}(?:[ \t]*(?:;[^\r\n]*)?\r?)?)?)?)?")
@@ -191,12 +193,10 @@ class ChunkedDecoder:
             length = len(data)
             self._rest = b""
         while not self._trailing:
-            line = _CHUNK_LINE.match(data, position)
-            if line is None or line.end() - position > MAX_CHUNK_LINE:
+            start, size = _next_chunk(data, position)
+            if start < 0:
                 self._keep_begun_line(data, position)
                 break
-            start = line.end()
-            size = int(line[1], 16)
             position = start + size
             if not size:
                 self._trailing = True
@@ -233,6 +233,25 @@ class ChunkedDecoder:
             end = found + 4
         self.done = True
         self.reusable = self.reusable and end == len(data)
+
+
+def _next_chunk(data: bytes, position: int) -> tuple[int, int]:
+    """Where the payload of the chunk begins whose line, and the line end before it, stand here, and its size.
+
+    A negative place: there is no such line.
+    """
+    end = data.find(b"\r\n", position + 2, position + 12)
+    # Sizes that were read before need no parsing: a bot's pieces are much alike.
+    size = _known_sizes.get(data[position:end]) if end > 0 else None
+    if size is not None:
+        return end + 2, size
+    line = _CHUNK_LINE.match(data, position)
+    if line is None or line.end() - position > MAX_CHUNK_LINE:
+        return -1, 0
+    size = int(line[1], 16)
+    if line.end() == end + 2 and len(_known_sizes) < MAX_KNOWN_SIZES:
+        _known_sizes[data[position:end]] = size
+    return line.end(), size
 
 
 def _one_chunk(data: bytes) -> bytes | None:
