@@ -23,6 +23,7 @@ _FOLD = re.compile(r"\r?\n[ \t]+")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _TARGET = re.compile(r"[\x21-\x7e]+")
 # A chunk's line together with the end of the chunk before it: one match a chunk finds both.
+MAX_KNOWN_LINE = 14
 MAX_KNOWN_SIZES = 4096
 _known_sizes: dict[bytes, int] = {}
 _PLAIN_CHUNK_LINE = re.compile(rb"[0-9a-fA-F]{1,8}\r\n")
@@ -193,10 +194,14 @@ class ChunkedDecoder:
             length = len(data)
             self._rest = b""
         while not self._trailing:
-            start, size = _next_chunk(data, position)
-            if start < 0:
-                self._keep_begun_line(data, position)
-                break
+            # Sizes that were read before need no parsing: a bot's pieces are much alike.
+            start = data.find(b"\r\n", position + 2, position + 12) + 2
+            size = _known_sizes.get(data[position:start])
+            if size is None:
+                start, size = _parse_chunk_line(data, position)
+                if start < 0:
+                    self._keep_begun_line(data, position)
+                    break
             position = start + size
             if not size:
                 self._trailing = True
@@ -235,22 +240,17 @@ class ChunkedDecoder:
         self.reusable = self.reusable and end == len(data)
 
 
-def _next_chunk(data: bytes, position: int) -> tuple[int, int]:
-    """Where the payload of the chunk begins whose line, and the line end before it, stand here, and its size.
+def _parse_chunk_line(data: bytes, position: int) -> tuple[int, int]:
+    """Where the chunk's payload begins whose line, with the line end before it, stands here, and its size.
 
     A negative place: there is no such line.
     """
-    end = data.find(b"\r\n", position + 2, position + 12)
-    # Sizes that were read before need no parsing: a bot's pieces are much alike.
-    size = _known_sizes.get(data[position:end]) if end > 0 else None
-    if size is not None:
-        return end + 2, size
     line = _CHUNK_LINE.match(data, position)
     if line is None or line.end() - position > MAX_CHUNK_LINE:
         return -1, 0
     size = int(line[1], 16)
-    if line.end() == end + 2 and len(_known_sizes) < MAX_KNOWN_SIZES:
-        _known_sizes[data[position:end]] = size
+    if len(line[0]) < MAX_KNOWN_LINE and len(_known_sizes) < MAX_KNOWN_SIZES:
+        _known_sizes[line[0]] = size
     return line.end(), size
 
 
