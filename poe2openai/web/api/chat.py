@@ -54,7 +54,6 @@ def _answer(here: Services, record: RequestRecord, watched: Watched) -> Response
     route = here.catalog.resolve(asked.model)
     record.model, record.bot, record.stream = asked.model, route.bot, asked.stream
     here.limits.wait_turn(caller)
-    watched.check()
     ping_seconds = here.settings.stream_ping_seconds
     ping_due = next_ping(ping_seconds)
     waiting = Waiting(ping_due if asked.stream else None, watched.check)
