@@ -21,7 +21,6 @@ QUIET = [
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
-    pytest.mark.xdist_group("browser"),
 ]
 
 
