@@ -95,8 +95,47 @@ class ToolChoice:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
+    """`others` holds what Poe's query has no field for (`seed`, `top_p`, …), for the bots that declare it."""
+
     temperature: float | None = None
     logit_bias: Mapping[str, float] | None = None
+    others: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningOptions:
+    """How much the model is to think, in whatever way the client said it; None is what it did not say.
+
+    `effort` is one of the words `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`, or another that a bot may
+    know; `budget` is in tokens of thought, 0 for none. `sent` holds the client's own fields, for a bot that Poe's list
+    tells nothing of.
+    """
+
+    effort: str | None = None
+    budget: int | None = None
+    enabled: bool | None = None
+    sent: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WebSearch:
+    """Whether the bot is to search the web. `context_size` is `low`, `medium` or `high`; `location` may hold
+    `country`, `region`, `city` and `timezone` (OpenAI API reference, `web_search_options`). `sent` as in reasoning.
+    """
+
+    enabled: bool = True
+    context_size: str | None = None
+    location: Mapping[str, str] = field(default_factory=dict)
+    sent: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """The answer is to be JSON: of this JSON schema, or, where `schema` is None, any object."""
+
+    schema: Mapping[str, Any] | None = None
+    name: str | None = None
+    description: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +143,23 @@ class ModelRequest:
     """What one client asks of one model.
 
     `max_tokens` bounds thought and answer together (OpenAI API reference, `max_completion_tokens`); `extra` holds
-    the fields that the dialect does not know, to travel as the bot's own parameters.
+    the fields that the dialect does not know, to travel as the bot's own parameters. `n` is how many answers are
+    wanted, each of a query of its own.
     """
 
     model: str
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolChoice()
+    parallel_tool_calls: bool = True
     sampling: Sampling = Sampling()
+    reasoning: ReasoningOptions | None = None
+    web_search: WebSearch | None = None
+    verbosity: str | None = None
+    output_format: OutputFormat | None = None
     stop: tuple[str, ...] = ()
     max_tokens: int | None = None
+    n: int = 1
     stream: bool = False
     include_usage: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
