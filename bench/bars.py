@@ -21,6 +21,8 @@ DAMAGE = [
     "no_usage",
     "false_end",
 ]
+# The targets that are the gateway.
+OURS = ("ours", "with", "without", "plain", "native", "xml")
 Run = dict[str, Any]
 
 
@@ -49,13 +51,13 @@ class Figures:
     def median(self, workload: str, target: str, *path: str) -> float:
         return statistics.median(_at(run, path) for run in self.of(workload, target))
 
-    def ratio(self, workload: str, *path: str) -> float:
-        """Ours over the yardstick's."""
-        return self.median(workload, "ours", *path) / self.median(workload, "naive", *path)
+    def ratio(self, workload: str, *path: str, of: str = "ours", to: str = "naive") -> float:
+        """Ours over the yardstick's, unless others are named."""
+        return self.median(workload, of, *path) / self.median(workload, to, *path)
 
     def damaged(self) -> tuple[int, int]:
         """Of all answers of the gateway: how many were lost or not what Poe said."""
-        ours = [run for run in self._runs if run["target"] in ("ours", "with", "without")]
+        ours = [run for run in self._runs if run["target"] in OURS]
         return sum(run[field] for run in ours for field in DAMAGE), sum(run["ok"] + run["failed"] for run in ours)
 
 
@@ -79,6 +81,9 @@ def bars(figures: Figures, hold: Run | None) -> Iterator[Bar]:
     if figures.of("usage", "with"):
         used = figures.median("usage", "with", "cpu_ms_per_req") - figures.median("usage", "without", "cpu_ms_per_req")
         yield at_most("usage", "CPU for include_usage, 100 kB prompt", 8, used, "ms")
+    for workload, pace in (("tools", "at once"), ("toolsC", "200 live streams")):
+        if figures.of(workload, "plain"):
+            yield from tools(figures, workload, pace)
     if hold:
         yield at_most("hold", "memory an idle stream", 60, hold["pss_kb_per_stream"], "KB")
         held, ended = hold["held"], hold["upstream_cancelled"]
@@ -92,6 +97,12 @@ def bars(figures: Figures, hold: Run | None) -> Iterator[Bar]:
 
 def faster(workload: str, what: str, ratio: float) -> Bar:
     return Bar(workload, what, "≥ 2.5 × naive's", f"{ratio:.3g} × naive's", ratio >= 2.5)
+
+
+def tools(figures: Figures, workload: str, pace: str) -> Iterator[Bar]:
+    for target, what, limit in (("native", "native tool calls", 1.3), ("xml", "XML tool calls", 2)):
+        cost = figures.ratio(workload, "cpu_us_per_event", of=target, to="plain")
+        yield at_most("tools", f"CPU an event, {what}, {pace}", limit, cost, "× plain text's")
 
 
 def connections(runs: list[Run]) -> Bar:

@@ -14,7 +14,7 @@ type targets []loadOpts
 
 func (t *targets) String() string { return "" }
 
-// Set reads NAME=URL[,pid=N[+M]][,key=K][,usage=true]; a URL that begins with "direct:" is the mock itself.
+// Set reads NAME=URL[,pid=N[+M]][,key=K][,usage=true][,model=M][,tools=true]; a URL that begins with "direct:" is the mock itself.
 func (t *targets) Set(v string) error {
 	name, rest, ok := strings.Cut(v, "=")
 	if !ok {
@@ -34,6 +34,10 @@ func (t *targets) Set(v string) error {
 			o.Key = val
 		case "usage":
 			o.Usage = val == "true"
+		case "model":
+			o.Model = val
+		case "tools":
+			o.Tools = val == "true"
 		default:
 			return fmt.Errorf("%q is not understood", p)
 		}
@@ -59,7 +63,7 @@ func compareMain(args []string) error {
 	var ts targets
 	fs := flag.NewFlagSet("compare", flag.ExitOnError)
 	loadFlags(fs, &o)
-	fs.Var(&ts, "target", "NAME=URL[,pid=N][,key=K][,usage=true], repeated; direct:URL is the mock itself")
+	fs.Var(&ts, "target", "NAME=URL[,pid=N][,key=K][,usage=true][,model=M][,tools=true], repeated; direct:URL is the mock itself")
 	rounds := fs.Int("rounds", 3, "rounds")
 	pause := fs.Duration("pause", 200*time.Millisecond, "between two runs")
 	out := fs.String("out", "", "append each run's JSON to this file, a line each")
@@ -74,7 +78,10 @@ func compareMain(args []string) error {
 			if ts[i].Key != "" {
 				t.Key = ts[i].Key
 			}
-			t.Usage = o.Usage || ts[i].Usage
+			if ts[i].Model != "" {
+				t.Model = ts[i].Model
+			}
+			t.Usage, t.Tools = o.Usage || ts[i].Usage, o.Tools || ts[i].Tools
 			rep, err := runLoad(t)
 			if err != nil {
 				return err

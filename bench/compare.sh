@@ -2,7 +2,7 @@
 # Measures the gateway against the yardstick (naive.py) and prints which bars it meets: see README.md.
 #
 #   bench/compare.sh            every workload
-#   bench/compare.sh A B        these alone: A A1 B C whole usage hold C1000
+#   bench/compare.sh A B        these alone: A A1 B C whole usage tools toolsC hold C1000
 #
 # ROUNDS=5 rounds of each; QUICK=1 for a short, rough run; OUT=dir keeps the figures and the logs.
 set -euo pipefail
@@ -76,17 +76,19 @@ start_naive() { # sets naive_target
     warm_up "http://127.0.0.1:$port/v1"
 }
 
-start_ours() { # WORKERS LOG; sets ours_url and ours_pid
+start_ours() { # WORKERS LOG VARIABLES…; sets ours_url and ours_pid
     local port
     port=$(free_port)
-    mkdir -p "$work/$2"
-    (cd "$root" && exec env -i PATH="$PATH" HOME="$work" HOST=127.0.0.1 PORT="$port" CONFIG_DIR="$work/$2" TMPDIR="$work/$2" \
-        POE_BASE_URL="$mock" RATE_LIMIT_MS=0 LOG_LEVEL=info WEB_CONCURRENCY="$1" GRACEFUL_TIMEOUT=2 \
-        "$python" -m gunicorn -c gunicorn.conf.py wsgi:app) >"$work/$2.log" 2>&1 &
+    local workers=$1 name=$2
+    shift 2
+    mkdir -p "$work/$name"
+    (cd "$root" && exec env -i PATH="$PATH" HOME="$work" HOST=127.0.0.1 PORT="$port" CONFIG_DIR="$work/$name" TMPDIR="$work/$name" \
+        POE_BASE_URL="$mock" RATE_LIMIT_MS=0 LOG_LEVEL=info WEB_CONCURRENCY="$workers" GRACEFUL_TIMEOUT=2 "$@" \
+        "$python" -m gunicorn -c gunicorn.conf.py wsgi:app) >"$work/$name.log" 2>&1 &
     ours_pid=$!
     pids+=("$ours_pid")
     ours_url=http://127.0.0.1:$port/v1
-    until_up "http://127.0.0.1:$port/health" "$work/$2.log"
+    until_up "http://127.0.0.1:$port/health" "$work/$name.log"
     sleep 1 # every worker is up, and has read the model list
     warm_up "$ours_url"
 }
@@ -107,6 +109,18 @@ three() { # LABEL ARGS…: the mock itself, the yardstick, the gateway
     compare "$@" --target "direct=direct:$mock" --target "$naive_target" --target "ours=$ours_url,pid=$ours_pid"
 }
 
+tools() { # LABEL EVENTS PACE ARGS…: the same characters in the same number of events, as text, as a native and as an XML call
+    local label=$1 events=$2 pace=$3
+    shift 3
+    local plain=bench-e$events-c12-$pace native=bench-e0-a$events-c12-$pace-tool xml=bench-e0-a$events-c12-$pace-xml
+    start_ours 1 "ours-$label" MODELS_YAML="models: {$native: {tools_mode: native}, $xml: {tools_mode: xml}}"
+    compare "$label" "$@" \
+        --target "plain=$ours_url,pid=$ours_pid,model=$plain" \
+        --target "native=$ours_url,pid=$ours_pid,model=$native,tools=true" \
+        --target "xml=$ours_url,pid=$ours_pid,model=$xml,tools=true"
+    stop_ours
+}
+
 n() { if [ -n "$quick" ]; then echo $(($1 / 4)); else echo "$1"; fi; } # fewer requests in a short run
 
 run() {
@@ -120,6 +134,8 @@ run() {
         compare usage --model bench-e50-c12-d0 --c 8 --n "$(n 200)" --prompt 100000 \
             --target "without=$ours_url,pid=$ours_pid" --target "with=$ours_url,pid=$ours_pid,usage=true"
         ;;
+    tools) tools tools 2000 d0 --c 8 --n "$(n 64)" ;;
+    toolsC) tools toolsC "$(n 300)" d20 --c 200 --n 200 --ramp 1s ;;
     hold)
         "$rig" hold --n "$(n 1000)" --model bench-e2-d600000 --ramp 2s --base "$ours_url" --pid "$ours_pid" --stats "$mock" >"$work/hold.json"
         echo "## hold"
@@ -130,18 +146,22 @@ run() {
         compare C1000 --model "bench-e$(n 200)-c12-d20" --c 1000 --n 1000 --ramp 2s --timeout 180s --target "ours=$ours_url,pid=$ours_pid"
         ;;
     *)
-        echo "no such workload: $1 (A A1 B C whole usage hold C1000)" >&2
+        echo "no such workload: $1 (A A1 B C whole usage tools toolsC hold C1000)" >&2
         exit 2
         ;;
     esac
 }
 
 wanted=("$@")
-[ $# -gt 0 ] || wanted=(A A1 B C whole usage hold C1000)
+[ $# -gt 0 ] || wanted=(A A1 B C whole usage tools toolsC hold C1000)
 start_naive
 for workload in "${wanted[@]}"; do
     # Memory is measured on a gateway that has done next to nothing, and only one workload wants two workers.
     case $workload in
+    tools | toolsC)
+        run "$workload" # starts its own, which knows its bots
+        ours_one=
+        ;;
     hold | C1000)
         start_ours "$([ "$workload" = C1000 ] && echo 2 || echo 1)" "ours-$workload"
         run "$workload"

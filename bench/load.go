@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"reflect"
 	"sort"
 	"strings"
 	"sync"
@@ -166,7 +167,8 @@ func requestBytes(o *loadOpts, host, prefix string) []byte {
 		}
 		if o.Tools {
 			m["tools"] = []any{map[string]any{"type": "function", "function": map[string]any{"name": toolName, "description": "The weather of a city.",
-				"parameters": map[string]any{"type": "object", "properties": map[string]any{"city": map[string]any{"type": "string"}, "days": map[string]any{"type": "integer"}}, "required": []string{"city"}}}}}
+				"parameters": map[string]any{"type": "object", "properties": map[string]any{"city": map[string]any{"type": "string"}, "days": map[string]any{"type": "integer"},
+					"text": map[string]any{"type": "string"}}, "required": []string{"city"}}}}}
 		}
 		body, _ = json.Marshal(m)
 	}
@@ -221,6 +223,8 @@ var (
 	kUsage   = []byte(`"usage"`)
 	kPrompt  = []byte(`"prompt_tokens"`)
 	kTools   = []byte(`"tool_calls"`)
+	kName    = []byte(`"name"`)
+	kArgs    = []byte(`"arguments"`)
 	kError   = []byte(`"error"`)
 	kData    = []byte("data:")
 	kDone    = []byte("[DONE]")
@@ -234,7 +238,8 @@ type outcome struct {
 	err                                                          error
 	keep                                                         bool
 	gotReasoning                                                 string
-	tools                                                        strings.Builder
+	toolNames                                                    []string
+	toolArgs                                                     strings.Builder
 	firstMismatch                                                string
 }
 
@@ -309,12 +314,13 @@ again:
 		out.err = fmt.Errorf("status %d: %s", resp.StatusCode, bytes.TrimSpace(b))
 		return
 	}
-	pos, last := 0, time.Time{}
+	pos, last, ticked := 0, time.Time{}, false
 	done, finish, usage, failed := false, false, false, false
 	var reason strings.Builder
-	take := func(text []byte) bool {
+	tick := func() bool { // something of the answer has come
 		now := time.Now()
-		if pos == 0 && out.ttft == 0 {
+		if !ticked {
+			ticked = true
 			out.ttft = now.Sub(start)
 			if onFirst != nil && !onFirst() {
 				return false
@@ -324,6 +330,12 @@ again:
 		}
 		last = now
 		out.chunks++
+		return true
+	}
+	take := func(text []byte) bool {
+		if !tick() {
+			return false
+		}
 		out.chars += int64(len(text))
 		if !out.bad && (pos+len(text) > len(w.want.content) || w.want.content[pos:pos+len(text)] != string(text)) {
 			out.bad = true
@@ -342,9 +354,14 @@ again:
 		var m struct {
 			Choices []struct {
 				Message struct {
-					Content          string            `json:"content"`
-					ReasoningContent string            `json:"reasoning_content"`
-					ToolCalls        []json.RawMessage `json:"tool_calls"`
+					Content          string `json:"content"`
+					ReasoningContent string `json:"reasoning_content"`
+					ToolCalls        []struct {
+						Function struct {
+							Name      string `json:"name"`
+							Arguments string `json:"arguments"`
+						} `json:"function"`
+					} `json:"tool_calls"`
 				} `json:"message"`
 				FinishReason string `json:"finish_reason"`
 			} `json:"choices"`
@@ -359,7 +376,8 @@ again:
 		take([]byte(m.Choices[0].Message.Content))
 		reason.WriteString(m.Choices[0].Message.ReasoningContent)
 		for _, t := range m.Choices[0].Message.ToolCalls {
-			out.tools.Write(t)
+			out.toolNames = append(out.toolNames, t.Function.Name)
+			out.toolArgs.WriteString(t.Function.Arguments)
 		}
 		done, finish, usage = true, m.Choices[0].FinishReason != "", m.Usage != nil
 	} else {
@@ -430,7 +448,17 @@ again:
 				usage = true
 			}
 			if w.want.tool && bytes.Contains(line, kTools) {
-				out.tools.Write(line)
+				if name, ok := jsonField(line, kName); ok && len(name) > 0 {
+					out.toolNames = append(out.toolNames, string(name))
+				}
+				if t, ok := jsonField(line, kArgs); ok && len(t) > 0 {
+					out.toolArgs.Write(t)
+					out.chars += int64(len(t))
+					if !tick() {
+						w.drop()
+						return
+					}
+				}
 			}
 			if bytes.Contains(line, kError) {
 				if failed = true; !w.want.fails {
@@ -464,13 +492,21 @@ again:
 			out.reasonBad = true
 		}
 		if w.want.tool {
-			t := out.tools.String()
-			out.toolBad = !strings.Contains(t, toolName) || !strings.Contains(strings.ReplaceAll(t, "\\", ""), "Par")
+			out.toolBad = len(out.toolNames) != 1 || out.toolNames[0] != toolName || !w.want.sameArgs(out.toolArgs.String())
 		}
 		out.noUsage = w.o.Usage && !usage
 	}
 	out.noDone, out.noFinish = !done, !finish
 	return
+}
+
+// sameArgs tells whether a call's arguments are the bot's: byte for byte where it said them as JSON, else value for value.
+func (e *expected) sameArgs(got string) bool {
+	if e.verbatim || got == e.args {
+		return got == e.args
+	}
+	var have, want any
+	return json.Unmarshal([]byte(got), &have) == nil && json.Unmarshal([]byte(e.args), &want) == nil && reflect.DeepEqual(have, want)
 }
 
 func selfCPU() float64 {
@@ -574,14 +610,14 @@ func runLoad(o loadOpts) (*loadReport, error) {
 	rep.ReqPerS = float64(rep.Ok) / wall
 	rep.CharsPerS = float64(chars) / wall
 	rep.ChunksPerS = float64(chunks) / wall
-	rep.EventsPerS = rep.ReqPerS * float64(s.events)
+	rep.EventsPerS = rep.ReqPerS * float64(s.perAnswer())
 	rep.BytesPerS = float64(nbytes) / wall
 	rep.TTFT, rep.Total = quants(ttft), quants(total)
 	rep.GapP50, rep.GapP99 = gaps.quantile(0.5), gaps.quantile(0.99)
 	rep.GapMax = float64(gaps.max.Load()) / 1e6
 	if rep.Proc != nil && rep.Ok > 0 {
 		rep.CPUPerReq = rep.Proc.CPUs * 1e3 / float64(rep.Ok)
-		rep.CPUPerEv = rep.Proc.CPUs * 1e6 / float64(rep.Ok) / float64(s.events)
+		rep.CPUPerEv = rep.Proc.CPUs * 1e6 / float64(rep.Ok) / float64(s.perAnswer())
 		rep.KBPerConc = (rep.Proc.PeakMB - rep.Proc.BaseMB) * 1024 / float64(o.Conc)
 	}
 	if before != nil {

@@ -102,6 +102,7 @@ def model_entry(bot: fp.PoeBot, created: int) -> dict[str, Any]:
         "description": "A bot of the demo.",
         "root": name.title(),
         "architecture": {"input_modalities": ["text"], "output_modalities": ["text"], "modality": "text->text"},
+        "supported_features": [*getattr(bot, "supported_features", ())],
         "context_window": {"context_length": 128000, "max_output_tokens": 8192},
         "context_length": 128000,
         "metadata": {"display_name": name.title(), "image": None, "url": ""},

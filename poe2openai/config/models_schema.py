@@ -6,11 +6,12 @@ file is a cut, not "no models".
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from poe2openai.config import yaml_guard
+from poe2openai.config.values import ToolHistory, ToolsMode
 from poe2openai.config.yaml_guard import YamlError, printable
 
 MAX_UNKNOWN_KEYS_TOLD = 20
@@ -18,13 +19,19 @@ MAX_UNKNOWN_KEYS_TOLD = 20
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """What the owner says about one bot; `mapping` holds its aliases, `enable` False hides it from the list."""
+    """What the owner says about one bot; `mapping` holds its aliases, `enable` False hides it from the list.
+
+    `tools_mode` and `tool_history` are None where the gateway's own settings count.
+    """
 
     mapping: tuple[str, ...] = ()
     replace_response: bool = False
     enable: bool = True
     parameters: Mapping[str, Any] = field(default_factory=dict)
     system_prompt: str | None = None
+    tools_mode: ToolsMode | None = None
+    tool_history: ToolHistory | None = None
+    single_message: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,16 @@ def _a_mapping(data: Any) -> Any:
     return data
 
 
+def _one_of(words: Any) -> BeforeValidator:
+    def checked(data: Any) -> Any:
+        word = data.strip().lower() if isinstance(data, str) else data
+        if word not in get_args(words):
+            raise ValueError(f"one of {', '.join(get_args(words))} is meant here")
+        return word
+
+    return BeforeValidator(checked)
+
+
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -106,9 +123,12 @@ class _Model(_Section):
     enable: bool = True
     parameters: Annotated[dict[str, Any], BeforeValidator(_a_mapping)] = {}
     system_prompt: str | None = None
+    tools_mode: Annotated[ToolsMode, _one_of(ToolsMode)] | None = None
+    tool_history: Annotated[ToolHistory, _one_of(ToolHistory)] | None = None
+    single_message: bool = False
 
     def frozen(self) -> ModelSettings:
-        return ModelSettings(self.mapping, self.replace_response, self.enable, self.parameters, self.system_prompt)
+        return ModelSettings(**{name: getattr(self, name) for name in type(self).model_fields})
 
 
 class _Custom(_Section):

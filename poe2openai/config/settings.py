@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from poe2openai.config import values
+from poe2openai.config.values import ToolHistory, ToolsMode
 
 T = TypeVar("T")
 
@@ -142,6 +143,52 @@ class Settings:
     )
     models_refresh_seconds: float = _setting(
         "Models", 600.0, values.seconds(), "Seconds between two looks at Poe's list of models, in the background."
+    )
+
+    default_model: str = _setting("Models", "", values.word, "The model of a chat request that names none.")
+    tools_mode: ToolsMode = _setting(  # noqa: RUF009 - it is dataclasses.field with a sentence
+        "Tools",
+        "auto",
+        values.tools_mode,
+        "How bots are told of tools. `native`: Poe's own way. `xml`: a prompt, and calls are read out of the text, "
+        "for any bot. `auto`: native where Poe's list says that the bot takes tools, XML where it does not, or where "
+        "Poe refuses. `models.yaml` can say it for each bot.",
+    )
+    tool_history: ToolHistory = _setting(  # noqa: RUF009 - it is dataclasses.field with a sentence
+        "Tools",
+        "auto",
+        values.tool_history,
+        "How bots with native tools are told of earlier calls and their results: `native`, in Poe's own form; `text`; "
+        "or `auto`, as text where Poe refuses its own form.",
+    )
+    tool_flags: bool = _setting(
+        "Tools",
+        False,
+        values.flag,
+        "Whether a tool with neither description nor parameters is a flag of the bot: ` --name` behind the prompt.",
+    )
+
+    embeddings_base_url: str = _setting(
+        "Embeddings and balance",
+        "",
+        values.url("https", "http"),
+        "The OpenAI-compatible server that `/v1/embeddings` goes to, with its `/v1`. Unset: Poe's own `/v1`, which has "
+        "no embeddings at present. Poe keys go to Poe alone.",
+    )
+    embeddings_api_key: str = _setting(
+        "Embeddings and balance", "", values.text, "The key for that server, where it is not Poe.", secret=True
+    )
+    embeddings_model: str = _setting(
+        "Embeddings and balance",
+        "text-embedding-3-small",
+        values.word,
+        "The model of an embeddings request that names none.",
+    )
+    usd_per_million_points: float = _setting(
+        "Embeddings and balance",
+        30.0,
+        values.amount,
+        "Dollars that a million points are worth, for clients that show a balance in dollars.",
     )
 
     rate_limit_ms: int = _setting(

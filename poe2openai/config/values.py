@@ -8,10 +8,13 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
 
 T = TypeVar("T")
+
+ToolsMode = Literal["auto", "native", "xml"]
+ToolHistory = Literal["auto", "native", "text"]
 
 
 def text(value: str) -> str:
@@ -42,6 +45,16 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
         return number
 
     return read
+
+
+def amount(value: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or number <= 0:
+        raise ValueError("must be a number above 0")
+    return number
 
 
 def seconds(*, zero: bool = False) -> Callable[[str], float]:
@@ -81,6 +94,14 @@ log_level = choice(
     accepted="debug, info, warn or error",
 )
 log_format = choice({"text": "text", "json": "json"}, accepted="text or json")
+tools_mode = cast(
+    "Callable[[str], ToolsMode]",
+    choice({"auto": "auto", "native": "native", "xml": "xml"}, accepted="auto, native or xml"),
+)
+tool_history = cast(
+    "Callable[[str], ToolHistory]",
+    choice({"auto": "auto", "native": "native", "text": "text"}, accepted="auto, native or text"),
+)
 
 
 def strings(value: str) -> tuple[str, ...]:

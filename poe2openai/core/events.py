@@ -27,6 +27,15 @@ class Usage:
     cached_tokens: int = 0
     source: UsageSource = "estimate"
 
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.source if self.source == other.source else "estimate",
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Started:

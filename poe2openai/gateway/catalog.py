@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from poe2openai.config.models_file import ModelsFile, ModelsFileStore
+from poe2openai.config.values import ToolHistory, ToolsMode
 from poe2openai.core.errors import GatewayError
-from poe2openai.gateway.model_index import ModelIndex, build_index
+from poe2openai.core.request import ReasoningOptions, WebSearch
+from poe2openai.gateway.model_index import NO_SETTINGS, ModelIndex, build_index
 from poe2openai.gateway.model_list import ModelList
 from poe2openai.gateway.model_names import MAX_NAME_LENGTH
+from poe2openai.gateway.model_suffix import split_name
+from poe2openai.poe.parameters import Declared
 
 MAX_REMEMBERED_ROUTES = 2048
 
@@ -19,8 +23,9 @@ class Route:
     """The way from the name a client used to a bot, with the owner's policy for it.
 
     `model` is the client's name, to be echoed; `hold` keeps an answer back until it is final; `parameters` are the
-    owner's defaults; `declared` names the parameters that the bot's entry in Poe's list declares, None where there
-    is no such entry.
+    owner's defaults; `declared` holds the parameters that the bot's entry in Poe's list declares, None where there is
+    no such entry, and `supports_tools` says that the entry promises native tools. `reasoning` and `web_search` come
+    from suffixes of the client's name.
     """
 
     model: str
@@ -28,7 +33,13 @@ class Route:
     hold: bool
     parameters: Mapping[str, Any]
     system_prompt: str | None
-    declared: frozenset[str] | None
+    declared: Declared | None
+    supports_tools: bool = False
+    tools_mode: ToolsMode | None = None
+    tool_history: ToolHistory | None = None
+    single_message: bool = False
+    reasoning: ReasoningOptions | None = None
+    web_search: WebSearch | None = None
 
 
 class _Snapshot:
@@ -52,17 +63,22 @@ class _Snapshot:
         return route
 
     def _find(self, name: str) -> Route:
-        bot = self.index.bot(name)
-        if bot is None:
-            # A private bot, most likely: it is Poe's to say that there is none.
-            return Route(name, name, hold=False, parameters={}, system_prompt=None, declared=None)
+        base, bot, asked = split_name(name, self.index.bot)
+        # An unknown name is a private bot, most likely: it is Poe's to say that there is none.
+        settings = bot.settings if bot else NO_SETTINGS
         return Route(
             name,
-            bot.name,
-            hold=bot.settings.replace_response,
-            parameters=bot.settings.parameters,
-            system_prompt=bot.settings.system_prompt,
-            declared=bot.declared,
+            bot.name if bot else base,
+            hold=settings.replace_response,
+            parameters=settings.parameters,
+            system_prompt=settings.system_prompt,
+            declared=bot.declared if bot else None,
+            supports_tools=bot is not None and bot.supports_tools,
+            tools_mode=settings.tools_mode,
+            tool_history=settings.tool_history,
+            single_message=settings.single_message,
+            reasoning=asked.reasoning,
+            web_search=asked.web_search,
         )
 
 

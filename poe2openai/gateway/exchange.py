@@ -1,63 +1,40 @@
-"""The story of one request: a query to Poe, tried again while nothing was answered, and its answer."""
+"""The story of one request: put to the bot one way or another, and its answer, asked for again where it has to be."""
 
-import random
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 
-from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.core.events import AnswerEvent, Finished
+from poe2openai.core.errors import GatewayError
+from poe2openai.core.events import AnswerEvent, Failed, Finished, Started, Usage
 from poe2openai.core.request import ModelRequest
 from poe2openai.core.tokens import TokenCounter
 from poe2openai.core.turns import give_way
+from poe2openai.gateway.asking import Ask, Asking
 from poe2openai.gateway.catalog import Route
-from poe2openai.gateway.keys import Caller, KeyRing
+from poe2openai.gateway.keys import Caller
 from poe2openai.gateway.record import RequestRecord
 from poe2openai.gateway.tokens import count_messages
+from poe2openai.gateway.tool_ways import ToolWays, Way, is_refusal
+from poe2openai.gateway.upstream import Asker, Upstream, Upstreams, Waiting
+from poe2openai.pipeline.again import AskAgain
 from poe2openai.pipeline.order import PipelineOptions, pipeline
-from poe2openai.poe.client import PoeClient, QueryStream
-from poe2openai.poe.errors import REFUSED_KEY, is_retryable
-from poe2openai.poe.events import Done, Error, PoeEvent, Text, read_events
-from poe2openai.poe.query import BotPolicy, build_query
-
-MAX_RETRIES = 2
-MAX_RETRY_AFTER = 10.0
-_LONGEST_SLEEP = 0.5  # seconds, so that who waits meanwhile is asked
-_BACKOFF_SECONDS = (0.3, 1.0)
 
 # A burst of small reads that are always there never lets other streams run by itself; who waited in between did.
 _BURST_BATCHES = 8
 _BURST_SECONDS = 0.005
 
-# Some bots open with an empty text.
-_NOTHING = Text("")
-
-_ENDS = (Done, Error)
-
-_KEY_FAILURES = (ErrorKind.AUTHENTICATION, ErrorKind.INSUFFICIENT_QUOTA, ErrorKind.RATE_LIMIT)
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """How Poe's first event is waited for.
-
-    `until`, in seconds of the monotonic clock, is when a client that streams is to hear a ping, None where no ping
-    helps; `on_silence` is called at each tick, and may raise to give up.
-    """
-
-    until: float | None = None
-    on_silence: Callable[[], None] = lambda: None
-
 
 class Exchange:
     """Answers requests. One serves a whole worker."""
 
-    def __init__(self, poe: PoeClient, keys: KeyRing, counter: TokenCounter) -> None:
-        self._poe = poe
-        self._keys = keys
+    def __init__(
+        self, upstreams: Upstreams, counter: TokenCounter, tool_ways: ToolWays, *, tool_flags: bool = False
+    ) -> None:
+        self._upstreams = upstreams
         self._counter = counter
+        self._tool_ways = tool_ways
+        self._tool_flags = tool_flags
 
     def answer(
         self,
@@ -72,25 +49,79 @@ class Exchange:
         Returns once that event is there or, Poe having answered with a stream, once the waiting is over. Closing the
         generator ends the upstream request.
         """
-        policy = BotPolicy(
-            system_as_user=route.hold,
-            system_prompt=route.system_prompt,
-            parameters=route.parameters,
-            declared=route.declared,
-        )
-        body = build_query(request, policy)
-        upstream = self._open(route.bot, body, caller, waiting, record)
-        return self._deliver(upstream, request, route, record)
+        asking = Asking(request, route, self._tool_ways, tool_flags=self._tool_flags)
+        asker = Asker(route.bot, caller, record, waiting)
+        ask, upstream = self._open_some_way(asking, asker)
+        answer = _Answer(request, route, record, self._counter)
 
-    def _deliver(
-        self, upstream: "_Upstream", request: ModelRequest, route: Route, record: RequestRecord
+        def ask_again(again: AskAgain) -> tuple[Ask, Upstream]:
+            record.notes.append("asked again: " + again.demand)
+            once_more = asking.put(ask.way, again)
+            return once_more, self._upstreams.open(once_more.body, asker)
+
+        return answer.deliver(ask, upstream, ask_again)
+
+    def _open_some_way(self, asking: Asking, asker: Asker) -> tuple[Ask, Upstream]:
+        """The first way that Poe does not refuse; where it refuses all, what it said of the first."""
+        refused: list[Way] = []
+        errors: list[GatewayError] = []
+        for way in asking.ways:
+            ask = asking.put(way)
+            try:
+                upstream = self._upstreams.open(ask.body, asker)
+            except GatewayError as error:
+                if not is_refusal(error):
+                    raise
+                errors.append(error)
+                refused.append(way)
+                continue
+            if errors:
+                asker.record.notes.append(f"refused with {refused[-1].tools} tools: {errors[0].message}")
+                if upstream.has_begun:
+                    self._tool_ways.remember(asker.bot, refused, errors[0])
+            return ask, upstream
+        raise errors[0] from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One answer on its way to the client."""
+
+    request: ModelRequest
+    route: Route
+    record: RequestRecord
+    counter: TokenCounter
+
+    def deliver(
+        self, ask: Ask, upstream: Upstream, ask_again: Callable[[AskAgain], tuple[Ask, Upstream]]
     ) -> Generator[list[AnswerEvent]]:
+        try:
+            yield from self._events(ask, upstream, may_ask_again=True)
+        except AskAgain as again:
+            # Its traceback would hold the first answer as long as the second lasts.
+            first = again.with_traceback(None)
+        else:
+            return
+        spent = self._spent(ask, first)
+        if self._wants_usage():
+            self.record.usage = spent if self.record.usage is None else self.record.usage + spent
+        try:
+            ask, upstream = ask_again(first)
+        except GatewayError as error:
+            self.record.error = error.kind.code
+            yield [Started(), Failed(error)]
+            return
+        for batch in self._events(ask, upstream, may_ask_again=False):
+            yield _with_usage_of_both(batch, spent)
+
+    def _events(self, ask: Ask, upstream: Upstream, *, may_ask_again: bool) -> Generator[list[AnswerEvent]]:
+        options = self._options(ask, upstream, may_ask_again=may_ask_again)
         batches = 0
         looked = time.monotonic()
         try:
-            for batch in pipeline(upstream.events(), self._options(request, route, record, upstream.cut_short)):
+            for batch in pipeline(upstream.events(), options):
                 if batch:
-                    record.see(batch)
+                    self.record.see(batch)
                     if isinstance(batch[-1], Finished):
                         upstream.cut_short()
                 yield batch
@@ -102,133 +133,36 @@ class Exchange:
         finally:
             upstream.finish()
 
-    def _options(
-        self, request: ModelRequest, route: Route, record: RequestRecord, on_end: Callable[[], None]
-    ) -> PipelineOptions:
-        wants_usage = request.include_usage or not request.stream
+    def _options(self, ask: Ask, upstream: Upstream, *, may_ask_again: bool) -> PipelineOptions:
+        request = self.request
         return PipelineOptions(
-            hold=route.hold,
+            hold=self.route.hold,
             whole=not request.stream,
             stop=request.stop,
             max_tokens=request.max_tokens,
-            counter=self._counter,
-            input_tokens=partial(count_messages, request, self._counter) if wants_usage else None,
-            note=record.notes.append,
-            on_end=on_end,
+            counter=self.counter,
+            input_tokens=partial(self._input_tokens, ask) if self._wants_usage() else None,
+            note=self.record.notes.append,
+            on_end=upstream.cut_short,
+            tools=ask.rules,
+            json=ask.form,
+            may_ask_again=may_ask_again,
         )
 
-    def _open(self, bot: str, body: bytes, caller: Caller, waiting: Waiting, record: RequestRecord) -> "_Upstream":
-        """Posts until Poe's first event is there: the next key after a key's failure, again after a passing fault."""
-        keys = self._keys.keys_for(caller)
-        retries = 0
-        while True:
-            key, *others = keys
-            waiting.on_silence()
-            record.attempts += 1
-            try:
-                upstream = self._begin(bot, body, key, waiting)
-            except GatewayError as error:
-                self._keys.report(key, error)
-                if others and error.kind in _KEY_FAILURES:
-                    keys = others
-                    continue
-                if retries >= MAX_RETRIES or not _may_pass(error):
-                    # Without a cause: the error would be its own, and hold the request's body until it is collected.
-                    raise _as_seen_by(caller, error) from None
-                _pause(_delay(error, retries), waiting)
-                retries += 1
-                keys = [*others, key]
-            else:
-                if upstream.has_begun:
-                    self._keys.report_success(key)
-                return upstream
+    def _wants_usage(self) -> bool:
+        return self.request.include_usage or not self.request.stream
 
-    def _begin(self, bot: str, body: bytes, key: str, waiting: Waiting) -> "_Upstream":
-        stream = self._poe.query(bot, body, key, waiting.on_silence)
-        upstream = _Upstream(stream, key, partial(self._keys.report, key))
-        try:
-            upstream.await_first(waiting)
-        except BaseException:
-            upstream.close()
-            raise
-        return upstream
+    def _input_tokens(self, ask: Ask) -> int:
+        return count_messages(self.request, self.counter, prompts=ask.prompts, tools=ask.tools_apart)
+
+    def _spent(self, ask: Ask, again: AskAgain) -> Usage:
+        """What the first answer cost, which nobody saw."""
+        if not self._wants_usage():
+            return Usage(0, 0)
+        return Usage(self._input_tokens(ask), self.counter.count(again.said))
 
 
-class _Upstream:
-    """Poe's answer, its first event looked at before anything is promised to the client."""
-
-    def __init__(self, stream: QueryStream, key: str, report: Callable[[GatewayError], None]) -> None:
-        """`report` takes an error that comes later than the first event, or instead of it once nobody waits for it."""
-        self._stream = stream
-        self._report = report
-        self._batches = read_events(stream, secret=key)
-        self._first: list[PoeEvent] = []
-        self._ended = False
-
-    @property
-    def has_begun(self) -> bool:
-        """Whether Poe has said anything yet."""
-        return bool(self._first)
-
-    def await_first(self, waiting: Waiting) -> None:
-        """Waits for the first event that says something; raises what it says where it is an error."""
-        for batch in self._batches:
-            events = [event for event in batch if event != _NOTHING]
-            if events:
-                if isinstance(events[0], Error):
-                    raise events[0].error
-                self._first = events
-                return
-            waiting.on_silence()
-            if waiting.until is not None and time.monotonic() >= waiting.until:
-                return
-
-    def events(self) -> Iterator[list[PoeEvent]]:
-        for batch in chain((self._first,), self._batches):
-            if batch and isinstance(last := batch[-1], _ENDS):
-                self._ended = True
-                if isinstance(last, Error):
-                    self._report(last.error)
-            yield batch
-
-    def cut_short(self) -> None:
-        """The gateway ends the answer: Poe is not to write on."""
-        if not self._ended:
-            self.close()
-
-    def finish(self) -> None:
-        if self._ended:
-            self._stream.finish()
-        else:
-            self.close()
-
-    def close(self) -> None:
-        self._stream.close()
-
-
-def _pause(seconds: float, waiting: Waiting) -> None:
-    end = time.monotonic() + seconds
-    while (left := end - time.monotonic()) > 0:
-        time.sleep(min(left, _LONGEST_SLEEP))
-        waiting.on_silence()
-
-
-def _may_pass(error: GatewayError) -> bool:
-    """Whether the same query may fare better a moment later."""
-    if error.retry_after is not None and error.retry_after > MAX_RETRY_AFTER:
-        return False
-    return is_retryable(error)
-
-
-def _delay(error: GatewayError, retries: int) -> float:
-    """Seconds to wait, jittered so that requests that failed together do not come back together."""
-    asked = error.retry_after or 0.0
-    return max(asked, _BACKOFF_SECONDS[retries] * random.uniform(0.5, 1.5))
-
-
-def _as_seen_by(caller: Caller, error: GatewayError) -> GatewayError:
-    """A client that presented an access token has no Poe key to mend: it is told whose key was refused."""
-    if caller.poe_key is not None or error.kind is not ErrorKind.AUTHENTICATION:
-        return error
-    message = f"Poe refused this gateway's own key: {error.message.removeprefix(REFUSED_KEY)}"
-    return GatewayError(error.kind, message, upstream_status=error.upstream_status)
+def _with_usage_of_both(batch: list[AnswerEvent], spent: Usage) -> list[AnswerEvent]:
+    if batch and isinstance(end := batch[-1], Finished) and end.usage is not None:
+        return [*batch[:-1], Finished(end.reason, end.usage + spent)]
+    return batch

@@ -10,6 +10,7 @@ from typing import Any
 
 from poe2openai.config.models_file import CustomModel, ModelSettings, ModelsFile
 from poe2openai.gateway.model_names import NameMatcher, fold
+from poe2openai.poe.parameters import Declared
 
 Entry = dict[str, Any]
 
@@ -20,11 +21,12 @@ UNKNOWN_OWNER = "poe"
 
 @dataclass(frozen=True, slots=True)
 class Bot:
-    """What a name stands for: Poe's name, the owner's policy, and the parameters that the bot declares."""
+    """What a name stands for: Poe's name, the owner's policy, and what the bot's entry in Poe's list declares."""
 
     name: str
     settings: ModelSettings
-    declared: frozenset[str] | None
+    declared: Declared | None = None
+    supports_tools: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def build_index(entries: Iterable[Entry], file: ModelsFile) -> ModelIndex:
     for bot, entry in bots:
         names.setdefault(fold(display_name(entry)), _Known(bot, entry))
     for key in file.models:
-        names.setdefault(fold(key), _Known(Bot(key, settings[fold(key)], None), None))
+        names.setdefault(fold(key), _Known(Bot(key, settings[fold(key)]), None))
     if not file.enable:
         return ModelIndex(shown, names, NameMatcher(names))
     aliases = _aliases(file, names)
@@ -85,13 +87,18 @@ def display_name(entry: Entry) -> str:
     return name if isinstance(name, str) and name.strip() else entry["id"]
 
 
-def declared_parameters(entry: Entry) -> frozenset[str] | None:
-    """The names of a bot's parameters; None where its entry does not say, as for private bots."""
+def declared_parameters(entry: Entry) -> Declared | None:
+    """The JSON schemas of a bot's parameters by name; None where its entry does not say, as for private bots."""
     parameters = entry.get("parameters")
     if not isinstance(parameters, list):
         return None
-    names = (parameter.get("name") for parameter in parameters if isinstance(parameter, dict))
-    return frozenset(name for name in names if isinstance(name, str))
+    known = [(each.get("name"), each.get("schema")) for each in parameters if isinstance(each, dict)]
+    return {name: schema if isinstance(schema, dict) else {} for name, schema in known if isinstance(name, str)}
+
+
+def supports_tools(entry: Entry) -> bool:
+    features = entry.get("supported_features")
+    return isinstance(features, list) and "tools" in features
 
 
 def _with_custom(entries: Iterable[Entry], custom_models: Iterable[CustomModel]) -> list[Entry]:
@@ -110,7 +117,7 @@ def _bare_entry(name: str, created: int = 0, owner: str | None = None) -> Entry:
 
 def _bot(entry: Entry, settings: Mapping[str, ModelSettings]) -> Bot:
     own = settings.get(fold(entry["id"])) or settings.get(fold(display_name(entry))) or NO_SETTINGS
-    return Bot(entry["id"], own, declared_parameters(entry))
+    return Bot(entry["id"], own, declared_parameters(entry), supports_tools(entry))
 
 
 def _aliases(file: ModelsFile, names: Mapping[str, _Known]) -> dict[str, _Known]:

@@ -1,5 +1,6 @@
 """What one request did, for the log: filled on the way, read when the answer is over."""
 
+import re
 import time
 from dataclasses import dataclass, field
 
@@ -7,6 +8,10 @@ from poe2openai.core.events import AnswerEvent, Failed, Finished, PartDelta, Usa
 
 # English prose has about four characters a token; good enough for a log line that nobody paid a count for.
 _CHARACTERS_PER_TOKEN = 4
+
+_FORMAT_NOTE = "response_format: "  # how such a note of the pipeline begins
+_LONGEST_FORMAT_ERROR = 500  # characters
+_BETWEEN_WORDS = re.compile(r"[\s\x00-\x1f\x7f]+")  # control characters too, which no header may hold
 
 
 @dataclass(slots=True)
@@ -43,11 +48,19 @@ class RequestRecord:
                         self.first_token = time.monotonic()
                     self.output_characters += len(text)
                 case Finished(reason, usage):
-                    self.reason, self.usage = reason, usage
+                    self.reason = reason
+                    self.usage = usage if self.usage is None or usage is None else self.usage + usage
                 case Failed(error):
                     self.error = error.kind.code
                 case _:
                     pass
+
+    @property
+    def format_error(self) -> str:
+        """Why the answer is not of the form that was asked for; in ASCII and on one line, for a header."""
+        note = next((note for note in self.notes if note.startswith(_FORMAT_NOTE)), "")
+        line = _BETWEEN_WORDS.sub(" ", note.removeprefix(_FORMAT_NOTE)).strip()
+        return line.encode("ascii", "backslashreplace").decode()[:_LONGEST_FORMAT_ERROR]
 
     def tokens(self) -> tuple[str, str]:
         """Tokens in and out as the log shows them, a rough guess marked by a tilde."""

@@ -9,8 +9,9 @@ import functools
 import logging
 import re
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
+from itertools import chain
 
 import orjson
 
@@ -103,11 +104,16 @@ class Tokenizer:
             return self._count_slice(text.encode("utf-8", "replace").decode())
 
 
-def count_messages(request: ModelRequest, counter: TokenCounter) -> int:
-    """What a prompt counts: texts, tool calls, results, tool definitions; no media, and no thoughts: Poe gets none."""
+def count_messages(
+    request: ModelRequest, counter: TokenCounter, *, prompts: Sequence[str] = (), tools: bool = True
+) -> int:
+    """What a prompt counts: texts, tool calls, results, tool definitions; no media, and no thoughts: Poe gets none.
+
+    `prompts` are what the gateway adds; without `tools` the definitions stand in those, or nowhere.
+    """
     tokens = characters = left = 0
     turns = Turns()
-    for text in _texts(request):
+    for text in chain(_texts(request), map(_definition, request.tools if tools else ()), prompts):
         if characters >= _MOST_CHARACTERS:
             left += len(text)
             continue
@@ -171,8 +177,6 @@ def _texts(request: ModelRequest) -> Iterator[str]:
     for message in request.messages:
         for part in message.parts:
             yield from _part_texts(part)
-    for tool in request.tools:
-        yield _definition(tool)
 
 
 def _part_texts(part: Part) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """Opens and closes the parts of an answer, one at a time."""
 
-import re
 import secrets
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -17,6 +16,7 @@ from poe2openai.core.events import (
     PartStarted,
     Started,
 )
+from poe2openai.pipeline.json_flow import JsonFlow
 from poe2openai.pipeline.pieces import Piece, Stopped, Thought
 from poe2openai.poe.events import Done, Error, Text, ToolCallDelta
 
@@ -27,6 +27,11 @@ def assemble(batches: Iterable[list[Piece]]) -> Iterator[list[AnswerEvent]]:
     for batch in batches:
         if len(batch) == 1 and type(piece := batch[0]) is assembler.flowing and piece.text:
             yield [PartDelta(assembler.flowing_index, piece.text)]
+            continue
+        call = assembler.flowing_call
+        if call is not None and len(batch) == 1 and type(piece := batch[0]) is ToolCallDelta and call.owns(piece):
+            arguments = call.json.feed(piece.arguments)
+            yield [PartDelta(assembler.flowing_index, arguments)] if arguments else []
             continue
         yield assembler.take(batch)
         if assembler.ended:
@@ -57,16 +62,28 @@ class _Part:
 class _Call(_Part):
     """A tool call: begins once it has a name, and is whole when its JSON is."""
 
-    def __init__(self, call_id: str, given_id: str | None) -> None:
+    def __init__(self, call_id: str, delta: ToolCallDelta) -> None:
         super().__init__("tool_call")
-        self.given_id = given_id
         self.name: str | None = None
-        self.json = _JsonEnd()
+        self.json = JsonFlow("container")
+        self._given_id = delta.id
+        self._given_index = delta.index
         self._call_id = call_id
 
     @property
     def whole(self) -> bool:
-        return self.json.reached
+        return self.json.complete
+
+    def owns(self, delta: ToolCallDelta) -> bool:
+        """Whether this is a piece of this call; some bots begin another one under the same index."""
+        return delta.index == self._given_index and (not delta.id or not self._given_id or delta.id == self._given_id)
+
+    def finish(self, *, cut_off: bool) -> None:
+        """Clients read JSON: a call without arguments has an empty object of them. What was cut off stays as it is."""
+        if cut_off:
+            self.waiting.append(self.json.held)
+        else:
+            self.waiting.append("{}" if self.json.untouched else self.json.finish())
 
     def start(self, index: int) -> PartStarted | None:
         if not self.name:
@@ -81,6 +98,7 @@ class _Assembler:
     def __init__(self) -> None:
         self.ended = False
         self.flowing: type[Text] | type[Thought] | None = None  # what may go out at once, as part `flowing_index`
+        self.flowing_call: _Call | None = None  # as `flowing`, for its arguments
         self.flowing_index = 0
         self._started = False
         self._queue: deque[_Part] = deque()
@@ -111,11 +129,9 @@ class _Assembler:
             case ToolCallDelta():
                 self._add_to_call(piece)
             case Done(reason):
-                if reason != "length":
-                    self._complete_arguments()
-                self._finish(reason)
+                self._finish(reason, cut_off=reason == "length")
             case Stopped(reason):
-                self._finish(reason)
+                self._finish(reason, cut_off=reason != "tool_calls")
             case Error(error):
                 self._out.append(Failed(error))
                 self.ended = True
@@ -130,14 +146,13 @@ class _Assembler:
 
     def _add_to_call(self, delta: ToolCallDelta) -> None:
         call = self._calls.get(delta.index)
-        if call is None or (delta.id and call.given_id and delta.id != call.given_id):
-            call = _Call(self._unique_id(delta.id), delta.id)
+        if call is None or not call.owns(delta):
+            call = _Call(self._unique_id(delta.id), delta)
             self._calls[delta.index] = call
             self._queue.append(call)
         call.name = call.name or delta.name
         if call in self._queue and delta.arguments:
-            call.waiting.append(delta.arguments)
-            call.json.read(delta.arguments)
+            call.waiting.append(call.json.feed(delta.arguments))
         self._advance()
 
     def _advance(self, *, last: bool = False) -> None:
@@ -146,9 +161,9 @@ class _Assembler:
             part = self._queue[0]
             if part.index is None and not self._open(part):
                 return
-            if part.waiting:
-                self._out.append(PartDelta(self._next_index - 1, "".join(part.waiting)))
-                part.waiting.clear()
+            if text := "".join(part.waiting):
+                self._out.append(PartDelta(self._next_index - 1, text))
+            part.waiting.clear()
             if not last and (len(self._queue) == 1 or not part.whole):
                 return
             self._out.append(PartFinished(self._next_index - 1))
@@ -163,14 +178,11 @@ class _Assembler:
         self._out.append(start)
         return True
 
-    def _complete_arguments(self) -> None:
-        """A call without arguments has an empty object of them: clients read JSON."""
-        for call in self._queue:
-            if isinstance(call, _Call) and call.json.untouched:
-                call.waiting.append("{}")
-
-    def _finish(self, reason: FinishReason | None) -> None:
+    def _finish(self, reason: FinishReason | None, *, cut_off: bool) -> None:
         self._queue = deque(part for part in self._queue if not isinstance(part, _Call) or part.name)
+        for part in self._queue:
+            if isinstance(part, _Call):
+                part.finish(cut_off=cut_off)
         self._advance(last=True)
         if reason in (None, "stop", "tool_calls"):
             reason = "tool_calls" if self._any_call else "stop"
@@ -178,10 +190,13 @@ class _Assembler:
         self.ended = True
 
     def _note_what_flows(self) -> None:
-        self.flowing = None
-        if len(self._queue) == 1 and self._queue[0].index is not None:
-            self.flowing_index = self._queue[0].index
-            self.flowing = {"text": Text, "reasoning": Thought}.get(self._queue[0].kind)
+        self.flowing = self.flowing_call = None
+        if len(self._queue) == 1 and (part := self._queue[0]).index is not None:
+            self.flowing_index = part.index
+            if isinstance(part, _Call):
+                self.flowing_call = part
+            else:
+                self.flowing = Text if part.kind == "text" else Thought
 
     def _unique_id(self, given: str | None) -> str:
         call_id = given
@@ -189,33 +204,3 @@ class _Assembler:
             call_id = f"call_{secrets.token_hex(12)}"
         self._call_ids.add(call_id)
         return call_id
-
-
-class _JsonEnd:
-    """Notices the end of a JSON object that comes in pieces."""
-
-    _MARK = re.compile(r'\\.|["{}\[\]\\]', re.DOTALL)
-
-    def __init__(self) -> None:
-        self.untouched = True
-        self.reached = False
-        self._depth = 0
-        self._in_string = False
-        self._escaped = False
-
-    def read(self, text: str) -> None:
-        self.untouched = False
-        start, self._escaped = int(self._escaped), False
-        for mark in self._MARK.finditer(text, start):
-            match mark[0]:
-                case '"':
-                    self._in_string = not self._in_string
-                case "\\":
-                    self._escaped = True  # the character that it escapes is yet to come
-                case "{" | "[" if not self._in_string:
-                    self._depth += 1
-                case "}" | "]" if not self._in_string:
-                    self._depth -= 1
-                    self.reached = self.reached or self._depth <= 0
-                case _:
-                    pass

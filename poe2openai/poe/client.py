@@ -108,6 +108,17 @@ class PoeClient:
             raise GatewayError(ErrorKind.UPSTREAM_INVALID, "Poe's balance has an unknown shape.")
         return answer
 
+    def points_history(self, key: str, *, limit: int, after: str | None = None) -> dict[str, Any]:
+        """`{"has_more", "data": [{"creation_time" (microseconds), "cost_points", "query_id", …}]}`, the latest first.
+
+        `after` is the `query_id` that the page begins behind.
+        """
+        page = f"&starting_after={quote(after, safe='')}" if after else ""
+        answer = self._json(f"/usage/points_history?limit={limit}{page}", key)
+        if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
+            raise GatewayError(ErrorKind.UPSTREAM_INVALID, "Poe's history of points has an unknown shape.")
+        return answer
+
     def close(self) -> None:
         """Ends the connections that are idle; a stream that is open goes on to its end."""
         self._adapter.close()

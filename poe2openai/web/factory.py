@@ -12,18 +12,32 @@ from poe2openai.config.models_file import ModelsFileStore
 from poe2openai.config.settings import Settings, load_settings
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.dialects.catalog import RenderedList
+from poe2openai.gateway.balance import Balances
 from poe2openai.gateway.catalog import Catalog
 from poe2openai.gateway.exchange import Exchange
 from poe2openai.gateway.keys import KeyRing
 from poe2openai.gateway.tokens import tokenizer
+from poe2openai.gateway.tool_ways import ToolWays
+from poe2openai.gateway.upstream import Upstreams
 from poe2openai.poe.client import PoeClient
+from poe2openai.poe.embeddings import EmbeddingsServer
 from poe2openai.web import cors, errors, health, limits, log_format, pages, request_log
-from poe2openai.web.api import chat, models
+from poe2openai.web.api import billing, chat, completions, embeddings, models
 from poe2openai.web.hang_up import HangUpWatcher
 from poe2openai.web.readable import ReadableWait
 from poe2openai.web.services import EXTENSION, Services
 
 log = logging.getLogger(__name__)
+
+_BLUEPRINTS = (
+    chat.blueprint,
+    completions.blueprint,
+    embeddings.blueprint,
+    billing.blueprint,
+    models.blueprint,
+    health.blueprint,
+    pages.blueprint,
+)
 
 # A thread that waits for Poe looks this often whether its client is still there; a greenlet is told.
 _THREAD_TICK_SECONDS = 0.5
@@ -47,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.install(app)
     cors.install(app)
     app.extensions[EXTENSION] = _services(app, settings)
-    for blueprint in (chat.blueprint, models.blueprint, health.blueprint, pages.blueprint):
+    for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
 
@@ -73,7 +87,20 @@ def _services(app: Flask, settings: Settings) -> Services:
         rendered_models=RenderedList(),
         keys=keys,
         poe=poe,
-        exchange=Exchange(poe, keys, tokenizer()),
+        exchange=Exchange(
+            Upstreams(poe, keys),
+            tokenizer(),
+            ToolWays(settings.tools_mode, settings.tool_history),
+            tool_flags=settings.tool_flags,
+        ),
+        embeddings=EmbeddingsServer(
+            settings.embeddings_base_url,
+            poe_base_url=settings.poe_base_url,
+            api_key=settings.embeddings_api_key,
+            proxy=settings.proxy,
+            connect_timeout=settings.upstream_connect_timeout,
+        ),
+        balances=Balances(poe),
         limits=limits.install(app, settings),
         hang_up=HangUpWatcher(),
     )

@@ -9,10 +9,12 @@ from flask import current_app
 from poe2openai.config.models_file import ModelsFileStore
 from poe2openai.config.settings import Settings
 from poe2openai.dialects.catalog import RenderedList
+from poe2openai.gateway.balance import Balances
 from poe2openai.gateway.catalog import Catalog
 from poe2openai.gateway.exchange import Exchange
 from poe2openai.gateway.keys import KeyRing
 from poe2openai.poe.client import PoeClient
+from poe2openai.poe.embeddings import EmbeddingsServer
 from poe2openai.web.hang_up import HangUpWatcher
 from poe2openai.web.limits import Limits
 
@@ -28,6 +30,8 @@ class Services:
     keys: KeyRing
     poe: PoeClient
     exchange: Exchange
+    embeddings: EmbeddingsServer
+    balances: Balances
     limits: Limits
     hang_up: HangUpWatcher
     started: float = field(default_factory=time)

@@ -64,3 +64,14 @@ def test_every_client_that_hung_up_counts(tmp_path: Path) -> None:
     memory, hang_up = table(tmp_path, [], hold)
     assert memory.endswith("| 30.5 KB | yes |")
     assert hang_up.endswith("| 400 ms, 99 of 100 | NO |")
+
+
+def test_tool_calls_are_held_against_plain_text(tmp_path: Path) -> None:
+    costs = {"plain": 50.0, "native": 60.0, "xml": 101.0}
+    runs = [run("toolsC", target, cpu_us_per_event=cost) for target, cost in costs.items()]
+    runs.append(run("toolsC", "xml", cpu_us_per_event=103.0, tool_mismatch=1))
+    native, xml, last = table(tmp_path, runs)
+    assert native.startswith("| tools | CPU an event, native tool calls, 200 live streams | ≤ 1.3 × plain text's |")
+    assert native.endswith("| 1.2 × plain text's | yes |")
+    assert xml.endswith("| ≤ 2 × plain text's | 2.04 × plain text's | NO |")
+    assert last == "| all | answers lost or damaged | 0 | 1 of 40 | NO |"

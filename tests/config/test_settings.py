@@ -8,7 +8,15 @@ import pytest
 
 from poe2openai.config.settings import SettingInfo, Settings, SettingsError, load_settings
 
-SECRETS = {"poe_api_keys", "access_tokens", "proxy", "models_yaml", "ratelimit_storage_uri", "admin_password"}
+SECRETS = {
+    "poe_api_keys",
+    "access_tokens",
+    "proxy",
+    "models_yaml",
+    "ratelimit_storage_uri",
+    "admin_password",
+    "embeddings_api_key",
+}
 
 
 def test_without_any_variable_the_defaults_are_the_predecessors() -> None:

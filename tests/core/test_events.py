@@ -13,6 +13,7 @@ from poe2openai.core.events import (
     PartFinished,
     PartStarted,
     Started,
+    Usage,
 )
 
 FAILED = Failed(GatewayError(ErrorKind.UPSTREAM_CUT_OFF, "cut off"))
@@ -61,3 +62,10 @@ def test_whole_answers_pass(events: list[AnswerEvent]) -> None:
 def test_an_event_out_of_place_raises(events: list[AnswerEvent]) -> None:
     with pytest.raises(GrammarError):
         check(*events)
+
+
+def test_usages_add_up_and_are_poes_own_count_only_if_both_are() -> None:
+    poes, estimated = Usage(1, 20, 3, 40, "poe"), Usage(100, 2000, 300, 4000)
+    assert poes + estimated == Usage(101, 2020, 303, 4040, "estimate")
+    assert estimated + poes == poes + estimated
+    assert poes + poes == Usage(2, 40, 6, 80, "poe")

@@ -67,7 +67,8 @@ class TestResolve:
             hold=True,
             parameters={"thinking_budget": 1024},
             system_prompt="Be brief.",
-            declared=frozenset({"web_search"}),
+            declared={"web_search": {"type": "boolean"}},
+            supports_tools=True,
         )
 
     @pytest.mark.parametrize("name", ["Claude-Sonnet-4.5", "best", "anthropic/claude-sonnet-4-5-20250929", " BEST "])

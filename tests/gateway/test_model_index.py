@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poe2openai.config.models_file import CustomModel, ModelSettings, ModelsFile
-from poe2openai.gateway.model_index import ModelIndex, build_index, declared_parameters, display_name
+from poe2openai.gateway.model_index import ModelIndex, build_index, declared_parameters, display_name, supports_tools
 from tests.support.poe_models import entry, poe_list
 
 BOTS = poe_list("Claude-Sonnet-4.5", "GPT-4o", "Assistant")
@@ -141,18 +141,29 @@ def test_settings_are_found_by_the_bots_shown_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "names"),
+    ("fields", "declared"),
     [
-        ({"parameters": [{"name": "a"}, {"name": "b", "schema": None}]}, {"a", "b"}),
-        ({"parameters": [{"name": None}, {}, None, "c", {"name": "d"}]}, {"d"}),
-        ({"parameters": []}, set()),
+        (
+            {"parameters": [{"name": "a", "schema": {"type": "boolean"}}, {"name": "b", "schema": None}]},
+            {"a": {"type": "boolean"}, "b": {}},
+        ),
+        ({"parameters": [{"name": None}, {}, None, "c", {"name": "d"}]}, {"d": {}}),
+        ({"parameters": []}, {}),
         ({"parameters": None}, None),
         ({"parameters": {"name": "a"}}, None),
         ({}, None),
     ],
 )
-def test_declared_parameters(fields: dict[str, Any], names: set[str] | None) -> None:
-    assert declared_parameters({"id": "x", **fields}) == names
+def test_declared_parameters(fields: dict[str, Any], declared: dict[str, Any] | None) -> None:
+    assert declared_parameters({"id": "x", **fields}) == declared
+
+
+@pytest.mark.parametrize(
+    ("features", "expected"), [(["tools"], True), (["web_search", "tools"], True), ([], False), (None, False)]
+)
+def test_native_tools_are_what_the_list_promises(features: object, expected: bool) -> None:
+    assert supports_tools({"id": "x", "supported_features": features}) is expected
+    assert supports_tools({"id": "x"}) is False
 
 
 @pytest.mark.parametrize(

@@ -255,6 +255,20 @@ def test_a_prompt_counts_tools_calls_and_results(counter: Tokenizer) -> None:
     assert plain + 20 < counted < plain + 60
 
 
+def test_a_prompt_counts_what_the_gateway_adds_and_tools_only_where_they_are_sent_by_themselves(
+    counter: Tokenizer,
+) -> None:
+    tool = Tool("weather", "Tells the weather", {"type": "object", "properties": {"city": {"type": "string"}}})
+    asked = request(Message("user", (Text("hello world"),)), tools=(tool,))
+    bare = count_messages(asked, counter, tools=False)
+    assert bare == 9
+    assert count_messages(asked, counter) > bare
+    prompts = ("Call the tools.", "Answer in JSON.")
+    added = sum(map(counter.count, prompts))
+    assert count_messages(asked, counter, prompts=prompts, tools=False) == bare + added
+    assert count_messages(asked, counter, prompts=prompts) == count_messages(asked, counter) + added
+
+
 def test_media_and_thoughts_count_nothing(counter: Tokenizer) -> None:
     picture = Media(Inline("iVBORw0KGgo" * 1000), "image/png", None, "messages[0].content[0]")
     message = Message("user", (picture, Reasoning("a long thought"), Text("hello world")))

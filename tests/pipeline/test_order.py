@@ -1,12 +1,17 @@
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 
 from poe2openai.core.collect import collect
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import Failed, Finished, PartDelta, PartFinished, PartStarted, Started, Usage
+from poe2openai.core.request import OutputFormat, Tool
+from poe2openai.pipeline.again import AskAgain
+from poe2openai.pipeline.json_answer import json_form
 from poe2openai.pipeline.order import PipelineOptions, pipeline
+from poe2openai.pipeline.tool_rules import ToolRules
 from poe2openai.poe.events import Done, Error, File, PoeEvent, Replace, Text, ToolCallDelta
 from tests.support.pipeline import FourLetterTokens
 
@@ -78,6 +83,78 @@ def test_every_stage_has_its_turn() -> None:
         assert answered(batches, whole=whole, stop=("END",)) == ("He wants a cat.\nEasy.", shown, "stop")
         assert answered(batches, whole=whole) == ("He wants a cat.\nEasy.", f"{shown}END more", "tool_calls")
         assert answered(batches, whole=whole, max_tokens=3) == ("He want", "", "length")
+
+
+CITY = Tool("f", None, {"type": "object", "properties": {"city": {"type": "string"}}})
+XML_CALL = '<tool_call><invoke name="f"><parameter name="city">Paris END</parameter></invoke></tool_call>'
+
+
+def calls(batches: list[list[PoeEvent]], **changes: Any) -> list[tuple[str | None, str]]:
+    """Names and arguments of an answer's calls."""
+    parts = collect(pipeline(batches, options(**changes))).parts
+    return [(part.name, part.text) for part in parts if part.kind == "tool_call"]
+
+
+@pytest.mark.parametrize("changes", [{}, {"whole": True}, {"hold": True}])
+def test_calls_in_the_text_are_calls_only_where_they_are_looked_for(changes: dict[str, Any]) -> None:
+    batches: list[list[PoeEvent]] = [[Text("I look. " + XML_CALL[:30])], [Text(XML_CALL[30:])], [Done()]]
+    assert answered(batches, **changes) == ("", "I look. " + XML_CALL, "stop")
+    rules = ToolRules(xml=(CITY,), original={"f": "the client's f"})
+    thought, text, reason = answered(batches, tools=rules, **changes)
+    assert (thought, text.strip(), reason) == ("", "I look.", "tool_calls")
+    ((name, arguments),) = calls(batches, tools=rules, **changes)
+    assert (name, orjson.loads(arguments)) == ("the client's f", {"city": "Paris END"})
+
+
+@pytest.mark.parametrize("changes", [{}, {"whole": True}, {"hold": True}])
+def test_a_stop_sequence_ends_content_and_no_calls(changes: dict[str, Any]) -> None:
+    rules = ToolRules(xml=(CITY,))
+    batches: list[list[PoeEvent]] = [[Text(f"a{XML_CALL}")], [Text("b END c"), Done()]]
+    thought, text, reason = answered(batches, tools=rules, stop=("END",), **changes)
+    assert (thought, text.replace("\n", ""), reason) == ("", "ab ", "tool_calls")
+    ((_, arguments),) = calls(batches, tools=rules, stop=("END",), **changes)
+    assert orjson.loads(arguments) == {"city": "Paris END"}
+
+
+def test_xml_in_a_thought_is_no_call() -> None:
+    batches: list[list[PoeEvent]] = [[Text(f"*Thinking...*\n\n> {XML_CALL}\n\nNo."), Done()]]
+    assert answered(batches, tools=ToolRules(xml=(CITY,))) == (XML_CALL, "No.", "stop")
+
+
+@pytest.mark.parametrize("changes", [{}, {"whole": True}, {"hold": True}])
+@pytest.mark.parametrize(
+    "demands", [{"tools": ToolRules(required=True)}, {"json": json_form(OutputFormat())}], ids=["tools", "json"]
+)
+def test_an_answer_that_is_not_what_was_asked_for_is_asked_for_again(
+    changes: dict[str, Any], demands: dict[str, Any]
+) -> None:
+    batches: list[list[PoeEvent]] = [[], [Text("Hel")], [], [Text("lo"), Done()]]
+    notes: list[str] = []
+    asking = pipeline(batches, options(**changes, **demands, may_ask_again=True, note=notes.append))
+    with pytest.raises(AskAgain) as caught:
+        [next(asking) for _ in batches]
+    assert caught.value.said == "Hello"
+    assert answered(batches, **changes, **demands, note=notes.append) == ("", "Hello", "stop")
+
+
+@pytest.mark.parametrize("changes", [{"whole": True}, {"hold": True}])
+def test_a_thought_that_nobody_saw_keeps_nobody_from_asking_again(changes: dict[str, Any]) -> None:
+    batches: list[list[PoeEvent]] = [[Text("*Thinking...*\n\n> hm\n")], [Text("\nHello"), Done()]]
+    for demands in ({"tools": ToolRules(required=True)}, {"json": json_form(OutputFormat())}):
+        with pytest.raises(AskAgain):
+            answered(batches, **changes, **demands, may_ask_again=True)
+
+
+@pytest.mark.parametrize("changes", [{}, {"whole": True}, {"hold": True}])
+def test_json_is_told_from_the_prose_around_it_and_calls_stay(changes: dict[str, Any]) -> None:
+    batches: list[list[PoeEvent]] = [[Text("Sure:\n```json\n{")], [Text('"a": 1}\n```\nDone.')], [Done()]]
+    form = json_form(OutputFormat({"type": "object"}))
+    _, text, reason = answered(batches, json=form, **changes)
+    assert (orjson.loads(text), reason) == ({"a": 1}, "stop")
+    called: list[list[PoeEvent]] = [[CALL], [Done()]]
+    assert calls(called, json=form, **changes) == [("f", "{}")]
+    rules = ToolRules(xml=(CITY,))
+    assert len(calls([[Text(XML_CALL), Done()]], tools=rules, json=form, **changes)) == 1
 
 
 def test_usage_is_counted_only_where_it_is_asked_for() -> None:

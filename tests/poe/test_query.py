@@ -1,40 +1,24 @@
 """Requests to Poe's query JSON."""
 
-import time
 from typing import Any
 
 import orjson
 import pytest
+from poe2openai.poe.tool_prompt import RESULT_TAG
 
 from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.core.request import (
-    Inline,
-    Media,
-    Message,
-    ModelRequest,
-    Part,
-    Role,
-    Sampling,
-    Text,
-    Tool,
-    ToolCall,
-    ToolChoice,
-    ToolChoiceMode,
-    ToolResult,
-    Url,
-)
-from poe2openai.poe.query import CONTINUE, BotPolicy, build_query
+from poe2openai.core.request import Media, Message, ModelRequest, Sampling, Text, ToolCall, Url
+from poe2openai.poe.query import CONTINUE, BotPolicy, Wording, build_query
+from tests.support.asking import CLOCK, ONE_ROUND, PARIS, WEATHER, called, gave, said
 
 NO_POLICY = BotPolicy()
 
 
-def said(role: Role, *texts: str) -> Message:
-    return Message(role, tuple(Text(text) for text in texts))
-
-
-def query(*messages: Message, policy: BotPolicy = NO_POLICY, **fields: Any) -> dict[str, Any]:
+def query(
+    *messages: Message, policy: BotPolicy = NO_POLICY, wording: Wording | None = None, **fields: Any
+) -> dict[str, Any]:
     request = ModelRequest("bot", messages, **fields)
-    built = orjson.loads(build_query(request, policy))
+    built = orjson.loads(build_query(request, policy, wording))
     assert isinstance(built, dict)
     return built
 
@@ -49,7 +33,6 @@ def test_a_conversation_in_poes_roles() -> None:
     assert built["version"] == "1.2"
     assert built["type"] == "query"
     assert {built["user_id"], built["conversation_id"], built["message_id"]} == {""}
-    assert {message["content_type"] for message in built["query"]} == {"text/markdown"}
 
 
 def test_system_turns_into_user_where_the_owner_says_so() -> None:
@@ -60,33 +43,6 @@ def test_system_turns_into_user_where_the_owner_says_so() -> None:
 def test_the_owners_system_prompt_comes_first() -> None:
     built = query(said("system", "Be kind."), said("user", "Hi"), policy=BotPolicy(system_prompt="Be brief."))
     assert dialogue(built) == [("system", "Be brief.\n\nBe kind."), ("user", "Hi")]
-
-
-def test_neighbours_of_one_role_are_one_message() -> None:
-    built = query(
-        said("user", "a"), said("user", "b", "c"), said("assistant", "d"), said("assistant", "e"), said("user", "f")
-    )
-    assert dialogue(built) == [("user", "a\n\nb\n\nc"), ("bot", "d\n\ne"), ("user", "f")]
-
-
-def test_neighbours_of_one_role_share_their_files() -> None:
-    files = [Media(Url(f"https://x.test/{name}.png"), "image/png", None, "messages") for name in "ab"]
-    built = query(Message("user", (files[0],)), said("user", "look"), Message("user", (Text("both"), files[1])))
-    assert dialogue(built) == [("user", "look\n\nboth")]
-    assert [each["name"] for each in built["query"][0]["attachments"]] == ["a.png", "b.png"]
-
-
-def test_a_long_run_of_one_role_is_joined_once() -> None:
-    text = "x" * 2_000
-    before = time.process_time()
-    built = query(*[said("user", text)] * 10_000)
-    assert time.process_time() - before < 3
-    assert dialogue(built) == [("user", "\n\n".join([text] * 10_000))]
-
-
-def test_empty_messages_are_left_out() -> None:
-    built = query(said("system", ""), said("user", "a"), said("assistant"), said("user", "b"))
-    assert dialogue(built) == [("user", "a\n\nb")]
 
 
 def test_instructions_alone_are_the_question() -> None:
@@ -136,116 +92,150 @@ def test_parameters_ride_in_the_last_user_message_and_the_clients_win() -> None:
     assert "parameters" not in built["query"][0]
 
 
-@pytest.mark.parametrize(
-    ("declared", "extra", "expected"),
-    [
-        (frozenset({"max_output_tokens", "max_tokens"}), {}, {"max_output_tokens": 7}),
-        (frozenset({"max_tokens"}), {}, {"max_tokens": 7}),
-        (frozenset({"aspect"}), {}, None),
-        (None, {}, {"max_tokens": 7}),
-        (frozenset({"max_output_tokens"}), {"max_output_tokens": 3}, {"max_output_tokens": 3}),
-    ],
-)
-def test_the_token_limit_goes_by_the_bots_own_name_for_it(
-    declared: frozenset[str] | None, extra: dict[str, Any], expected: dict[str, Any] | None
-) -> None:
-    built = query(said("user", "Hi"), policy=BotPolicy(declared=declared), extra=extra, max_tokens=7)
-    assert built["query"][0].get("parameters") == expected
-
-
-WEATHER = Tool("weather", None, {"properties": {"city": {"type": "string"}}, "required": ["city"]})
-CLOCK = Tool("clock", "Tells the time.", None)
-
-
-def test_tools_have_all_that_poe_demands() -> None:
-    built = query(said("user", "Hi"), tools=(WEATHER, CLOCK))
-    weather, clock = (tool["function"] for tool in built["tools"])
-    assert weather["description"] == "weather"
-    assert weather["parameters"] == {
-        "type": "object",
-        "properties": {"city": {"type": "string"}},
-        "required": ["city"],
-    }
-    assert clock == {
-        "name": "clock",
-        "description": "Tells the time.",
-        "parameters": {"type": "object", "properties": {}},
-    }
-
-
-@pytest.mark.parametrize(
-    ("choice", "names"),
-    [
-        (ToolChoice(ToolChoiceMode.NONE), []),
-        (ToolChoice(ToolChoiceMode.REQUIRED, ("clock",)), ["clock"]),
-        (ToolChoice(ToolChoiceMode.REQUIRED), ["weather", "clock"]),
-    ],
-)
-def test_the_choice_of_tools_filters_them(choice: ToolChoice, names: list[str]) -> None:
-    built = query(said("user", "Hi"), tools=(WEATHER, CLOCK), tool_choice=choice)
-    assert [tool["function"]["name"] for tool in built.get("tools", [])] == names
-
-
-def called(*calls: ToolCall, text: str = "") -> Message:
-    parts: tuple[Part, ...] = ((Text(text),) if text else ()) + calls
-    return Message("assistant", parts)
-
-
-def gave(call_id: str, text: str, *, is_error: bool = False) -> Message:
-    return Message("tool", (ToolResult(call_id, (Text(text),), is_error),))
-
-
-PARIS, ROME = ToolCall("c1", "weather", '{"city":"Paris"}'), ToolCall("c2", "weather", '{"city":"Rome"}')
-
-
-def test_the_latest_round_of_tools_goes_beside_the_query() -> None:
-    built = query(said("user", "Weather?"), called(PARIS, ROME, text="I look."), gave("c1", "sun"), gave("c2", "rain"))
-    assert dialogue(built) == [("user", "Weather?"), ("bot", "I look.")]
-    assert [call["id"] for call in built["tool_calls"]] == ["c1", "c2"]
-    assert built["tool_calls"][0]["function"] == {"name": "weather", "arguments": '{"city":"Paris"}'}
-    assert built["tool_results"][1] == {"role": "tool", "tool_call_id": "c2", "name": "weather", "content": "rain"}
-
-
-def test_earlier_rounds_are_told_in_words() -> None:
-    built = query(
-        said("user", "Weather?"), called(PARIS), gave("c1", "sun"), said("assistant", "Sunny."), said("user", "Thanks")
-    )
-    assert dialogue(built) == [
-        ("user", "Weather?"),
-        ("bot", '[Called the tool weather with {"city":"Paris"}]'),
-        ("user", "[The tool weather gave]\nsun"),
-        ("bot", "Sunny."),
-        ("user", "Thanks"),
-    ]
-    assert "tool_results" not in built
-
-
-@pytest.mark.parametrize("results", [[gave("c1", "sun")], [gave("c1", "sun"), gave("c9", "?")]])
-def test_results_that_do_not_match_the_calls_stay_in_the_history(results: list[Message]) -> None:
-    built = query(said("user", "Weather?"), called(PARIS, ROME), *results)
-    assert "tool_results" not in built
-    assert "[The tool weather gave]\nsun" in built["query"][-1]["content"]
-
-
-def test_a_result_that_failed_says_so() -> None:
-    built = query(gave("c1", "no such city", is_error=True), said("user", "And now?"))
-    assert built["query"][0]["content"].startswith("[The tool c1 failed with]\nno such city")
-
-
-def test_files_by_address_are_attached() -> None:
-    media = Media(Url("https://pfst.cf2.poecdn.net/base/a%20b.pdf?w=1"), None, None, "messages[0].content[1].file")
-    built = query(Message("user", (Text("Read this"), media)))
-    assert built["query"][0]["attachments"] == [
+def test_tools_go_in_poes_own_field_where_the_wording_has_them() -> None:
+    built = query(said("user", "Hi"), tools=(CLOCK,), wording=Wording(tools=(WEATHER,)))
+    assert built["tools"] == [
         {
-            "url": "https://pfst.cf2.poecdn.net/base/a%20b.pdf?w=1",
-            "content_type": "application/pdf",
-            "name": "a%20b.pdf",
+            "type": "function",
+            "function": {
+                "name": "weather",
+                "description": "Tells the weather.",
+                "parameters": {
+                    "type": "object",
+                    "properties": {"city": {"type": "string"}},
+                    "required": ["city"],
+                },
+            },
         }
     ]
+    assert "tools" not in query(said("user", "Hi"), tools=(CLOCK,))
 
 
-def test_a_file_sent_along_is_refused_by_its_place() -> None:
-    media = Media(Inline("aGk="), "image/png", None, "messages[0].content[0].image_url")
-    with pytest.raises(GatewayError) as caught:
-        query(Message("user", (media,)))
-    assert caught.value.param == "messages[0].content[0].image_url"
+class TestNativeHistory:
+    NATIVE = Wording(history="native", tools=(WEATHER,))
+
+    def test_the_latest_round_also_goes_beside_the_query(self) -> None:
+        built = query(*ONE_ROUND, wording=self.NATIVE)
+        *_, calls, results = built["query"]
+        assert calls["message_type"] == "function_call"
+        assert (calls["role"], results["role"]) == ("bot", "tool")
+        assert built["tool_calls"] == orjson.loads(calls["content"])
+        assert built["tool_results"] == orjson.loads(results["content"])
+        assert [result["content"] for result in built["tool_results"]] == ["sun", "rain"]
+
+    def test_of_several_rounds_the_latest_alone_does(self) -> None:
+        clock = ToolCall("c3", "clock", "{}")
+        built = query(*ONE_ROUND, called(clock), gave("c3", "noon"), wording=self.NATIVE)
+        assert [call["id"] for call in built["tool_calls"]] == ["c3"]
+        assert [result["tool_call_id"] for result in built["tool_results"]] == ["c3"]
+        assert [message["role"] for message in built["query"]].count("tool") == 2
+
+    def test_none_does_once_the_conversation_went_on(self) -> None:
+        built = query(*ONE_ROUND, said("user", "Thanks"), wording=self.NATIVE)
+        assert not built.keys() & {"tool_calls", "tool_results"}
+
+    def test_the_results_are_the_last_message_and_parameters_ride_with_the_question(self) -> None:
+        built = query(*ONE_ROUND, wording=self.NATIVE, extra={"aspect": "1:1"})
+        assert built["query"][-1]["role"] == "tool"
+        assert built["query"][0]["parameters"] == {"aspect": "1:1"}
+
+    def test_somebody_has_to_have_asked(self) -> None:
+        built = query(said("system", "Look."), called(PARIS), gave("c1", "sun"), wording=self.NATIVE)
+        roles = [message["role"] for message in built["query"]]
+        assert roles == ["system", "user", "bot", "tool"]
+        assert built["query"][1]["content"] == CONTINUE
+        assert built["tool_results"]
+
+    @pytest.mark.parametrize("history", ["text", "xml"])
+    def test_other_forms_send_nothing_beside_the_query(self, history: Any) -> None:
+        built = query(*ONE_ROUND, wording=Wording(history=history, tools=(WEATHER,)))
+        assert not built.keys() & {"tool_calls", "tool_results"}
+        assert {message["role"] for message in built["query"]} == {"user", "bot"}
+
+
+class TestWording:
+    def test_demands_stand_behind_the_last_user_message(self) -> None:
+        wording = Wording(demands=("Call tools.", "Answer in JSON."))
+        built = query(said("user", "Hi"), said("assistant", "Hello"), said("user", "Weather?"), wording=wording)
+        assert dialogue(built) == [
+            ("user", "Hi"),
+            ("bot", "Hello"),
+            ("user", "Weather?\n\nCall tools.\n\nAnswer in JSON."),
+        ]
+
+    def test_demands_stand_behind_the_results_in_words(self) -> None:
+        built = query(*ONE_ROUND, wording=Wording(history="xml", demands=("Call tools.",)))
+        assert built["query"][-1]["content"].endswith("\n\nCall tools.")
+        assert "rain" in built["query"][-1]["content"]
+
+    def test_demands_stand_behind_the_question_where_results_are_native(self) -> None:
+        built = query(*ONE_ROUND, wording=Wording(history="native", tools=(WEATHER,), demands=("One at a time.",)))
+        assert built["query"][0]["content"] == "Weather?\n\nOne at a time."
+
+    def test_a_file_alone_can_have_demands(self) -> None:
+        media = Media(Url("https://x.test/a.png"), "image/png", None, "messages")
+        built = query(Message("user", (media,)), wording=Wording(demands=("Answer in JSON.",)))
+        assert dialogue(built) == [("user", "Answer in JSON.")]
+        assert built["query"][0]["attachments"]
+
+    def test_flags_stand_right_behind_what_the_user_said(self) -> None:
+        wording = Wording(flags=("aspect", "hd"), demands=("Answer in JSON.",))
+        assert dialogue(query(said("user", "A cat"), wording=wording)) == [
+            ("user", "A cat --aspect --hd\n\nAnswer in JSON.")
+        ]
+
+    def test_a_bot_that_calls_in_xml_is_not_to_write_results(self) -> None:
+        built = query(said("user", "Hi"), stop=("END",), wording=Wording(history="xml"))
+        assert built["stop_sequences"] == ["END", f"<{RESULT_TAG}"]
+        assert RESULT_TAG == "tool_result"
+
+
+class TestSingleMessage:
+    POLICY = BotPolicy(single_message=True, parameters={"aspect": "1:1"})
+
+    def test_the_conversation_is_one_message_with_all_that_belongs_to_it(self) -> None:
+        media = Media(Url("https://x.test/a.png"), "image/png", None, "messages")
+        built = query(
+            said("system", "Be kind."),
+            Message("user", (Text("Look"), media)),
+            said("assistant", "Nice."),
+            said("user", "Again"),
+            policy=self.POLICY,
+            wording=Wording(demands=("Answer in JSON.",), flags=("hd",)),
+        )
+        (single,) = built["query"]
+        assert single["role"] == "user"
+        assert single["content"] == (
+            "System: Be kind.\n\nUser: Look\n\nAssistant: Nice.\n\nUser: Again --hd\n\nAnswer in JSON."
+        )
+        assert single["parameters"] == {"aspect": "1:1"}
+        assert [each["url"] for each in single["attachments"]] == ["https://x.test/a.png"]
+
+    def test_a_question_alone_has_no_marks(self) -> None:
+        assert dialogue(query(said("user", "Hi"), policy=self.POLICY)) == [("user", "Hi")]
+
+    @pytest.mark.parametrize("history", ["native", "xml", "text"])
+    def test_no_round_goes_beside_it(self, history: Any) -> None:
+        built = query(*ONE_ROUND, policy=self.POLICY, wording=Wording(history=history, tools=(WEATHER,)))
+        (single,) = built["query"]
+        assert "rain" in single["content"]
+        assert not built.keys() & {"tool_calls", "tool_results"}
+
+
+def test_a_damaged_history_is_made_whole_first() -> None:
+    built = query(
+        said("user", "Weather?"),
+        called(PARIS, ToolCall("c2", "weather", "{}")),
+        gave("c1", "sun"),
+        gave("c9", "?"),
+        wording=Wording(history="native", tools=(WEATHER,)),
+    )
+    answered = {result["tool_call_id"] for result in built.get("tool_results", ())}
+    assert answered == {call["id"] for call in built.get("tool_calls", ())}
+    assert "sun" in str(built["query"])
+
+
+def test_the_request_is_left_as_it_was() -> None:
+    request = ModelRequest("bot", ONE_ROUND, tools=(WEATHER,), stop=("END",))
+    once = build_query(request, TestSingleMessage.POLICY, Wording(history="xml", demands=("Call tools.",)))
+    assert build_query(request, TestSingleMessage.POLICY, Wording(history="xml", demands=("Call tools.",))) == once

@@ -8,6 +8,7 @@ Each folder is a scenario: `poe.sse` (Poe's bytes), `options.json` (what the req
 import json
 import os
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -18,15 +19,19 @@ import pytest
 from poe2openai.core.collect import collect
 from poe2openai.core.errors import GatewayError
 from poe2openai.core.events import AnswerEvent, Failed, GrammarChecker, PartDelta
+from poe2openai.core.request import OutputFormat, Tool
 from poe2openai.dialects.chat_completions.encode import ChunkEncoder, completion
 from poe2openai.dialects.openai_errors import error_body
+from poe2openai.pipeline.json_answer import JsonForm, json_form
 from poe2openai.pipeline.order import PipelineOptions, pipeline
+from poe2openai.pipeline.tool_rules import ToolRules
 from poe2openai.poe.events import read_events
 
 HERE = Path(__file__).parent
 SCENARIOS = sorted(path.parent.name for path in HERE.glob("*/poe.sse"))
 IDENTITY: dict[str, Any] = {"id": "chatcmpl-scenario", "model": "bot", "created": 1_700_000_000}
 CUTTINGS = 40
+MADE_ID = re.compile(r"call_[0-9a-f]{24}")
 
 
 class Quarters:
@@ -55,8 +60,22 @@ class Scenario:
             counter=Quarters(),
             input_tokens=lambda: 3,
             note=lambda _: None,
+            tools=self._tool_rules(),
+            json=self._json_form(),
         )
         return pipeline(read_events(iter(chunks)), options)
+
+    def _tool_rules(self) -> ToolRules | None:
+        if not self.options.keys() & {"xml_tools", "original"}:
+            return None
+        tools = tuple(Tool(**tool) for tool in self.options.get("xml_tools", []))
+        return ToolRules(
+            xml=tools or None, original=self.options.get("original", {}), single=self.options.get("single", False)
+        )
+
+    def _json_form(self) -> JsonForm | None:
+        schema = self.options.get("json_schema")
+        return None if schema is None else json_form(OutputFormat(schema))
 
     def golden(self, name: str, made: str) -> str:
         """The file's content; written first where that is asked for."""
@@ -90,12 +109,12 @@ def test_the_events(scenario: Scenario) -> None:
 
 def test_the_stream(scenario: Scenario) -> None:
     events = joined(event for batch in scenario.answer([scenario.poe], whole=False) for event in batch)
-    made = ChunkEncoder(**IDENTITY, include_usage=True).encode(events).decode()
+    made = with_plain_ids(ChunkEncoder(**IDENTITY, include_usage=True).encode(events).decode())
     assert made == scenario.golden("chat.sse", made)
     for chunks in cuttings(scenario):
         encoder = ChunkEncoder(**IDENTITY, include_usage=True)
         cut = b"".join(encoder.encode(batch) for batch in scenario.answer(chunks, whole=False))
-        assert said(cut.decode()) == said(made), chunks
+        assert said(with_plain_ids(cut.decode())) == said(made), chunks
 
 
 def test_the_whole_answer(scenario: Scenario) -> None:
@@ -107,10 +126,10 @@ def test_the_whole_answer(scenario: Scenario) -> None:
 
 def whole(scenario: Scenario, chunks: list[bytes]) -> str:
     try:
-        body = completion(collect(scenario.answer(chunks, whole=True)), **IDENTITY)
+        body = completion([collect(scenario.answer(chunks, whole=True))], **IDENTITY)
     except GatewayError as error:
         body = error_body(error)
-    return json.dumps(json.loads(body), ensure_ascii=False, indent=1) + "\n"
+    return with_plain_ids(json.dumps(json.loads(body), ensure_ascii=False, indent=1) + "\n")
 
 
 def cuttings(scenario: Scenario) -> Iterator[list[bytes]]:
@@ -144,7 +163,13 @@ def joined(events: Iterator[AnswerEvent]) -> list[AnswerEvent]:
 
 
 def events_text(events: list[AnswerEvent]) -> str:
-    return "".join(json.dumps(event_json(event), ensure_ascii=False) + "\n" for event in events)
+    return with_plain_ids("".join(json.dumps(event_json(event), ensure_ascii=False) + "\n" for event in events))
+
+
+def with_plain_ids(text: str) -> str:
+    """The ids that the gateway makes are random: numbered as they come."""
+    ids: dict[str, str] = {}
+    return MADE_ID.sub(lambda found: ids.setdefault(found[0], f"call_made_{len(ids) + 1}"), text)
 
 
 def event_json(event: AnswerEvent) -> dict[str, Any]:

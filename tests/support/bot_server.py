@@ -10,6 +10,16 @@ from typing import Self
 ROOT = Path(__file__).resolve().parents[2]
 # What the bot `guarded` alone demands.
 ACCESS_KEY = "0123456789abcdef0123456789abcdef"
+# What the agents write through tools, and where; a second file comes of a question that holds `TWO_FILES`.
+FILE_TEXT = '<b>&"é漢字</b>'
+FILE_NAME = "greeting.html"
+SECOND_NAME = "second.html"
+TWO_FILES = "two files"
+# What the tool says, and what the agents make of it.
+TOLD = f"{len(FILE_TEXT.encode())} bytes written"
+SAID = f"The tool said: {TOLD}"
+# What a bot without tools says to those who send some.
+NO_TOOLS = "Tools are not supported by this bot"
 
 
 class BotServer:

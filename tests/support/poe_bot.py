@@ -9,6 +9,7 @@ import fastapi_poe as fp
 from sse_starlette.event import ServerSentEvent
 
 from tests.support.bot_server import ACCESS_KEY
+from tests.support.tool_bots import json_event, tool_bots
 from tools.demo_bot import serve
 
 Answer = AsyncIterable[fp.PartialResponse | ServerSentEvent]
@@ -72,6 +73,8 @@ class SlowBot(fp.PoeBot):
 class HistoryBot(fp.PoeBot):
     """Answers with the query as it arrived, in JSON."""
 
+    supported_features = ("tools",)
+
     async def get_response(self, request: fp.QueryRequest) -> Answer:
         wanted = request.model_dump(exclude={"http_request", "api_key", "access_key"}, mode="json")
         yield fp.PartialResponse(text=json.dumps(wanted))
@@ -80,18 +83,14 @@ class HistoryBot(fp.PoeBot):
 class ToolBot(fp.PoeBot):
     """Calls a tool natively, in pieces, as Poe relays OpenAI's chunks."""
 
+    supported_features = ("tools",)
+
     async def get_response(self, request: fp.QueryRequest) -> Answer:
         call: dict[str, Any] = {"index": 0, "id": "call_1", "type": "function"}
-        yield _json_event([call | {"function": {"name": "get_weather", "arguments": ""}}])
+        yield json_event([call | {"function": {"name": "get_weather", "arguments": ""}}])
         for piece in ['{"city": ', '"Par', 'is"}']:
-            yield _json_event([{"index": 0, "function": {"arguments": piece}}])
-        yield _json_event(None, "tool_calls")
-
-
-def _json_event(tool_calls: list[dict[str, Any]] | None, finish_reason: str | None = None) -> ServerSentEvent:
-    delta = {} if tool_calls is None else {"tool_calls": tool_calls}
-    choices = [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
-    return ServerSentEvent(data=json.dumps({"choices": choices}), event="json")
+            yield json_event([{"index": 0, "function": {"arguments": piece}}])
+        yield json_event(None, "tool_calls")
 
 
 def bots() -> list[fp.PoeBot]:
@@ -106,7 +105,7 @@ def bots() -> list[fp.PoeBot]:
         "tools": ToolBot,
     }
     guarded = EchoBot(path="/bot/guarded", access_key=ACCESS_KEY)
-    return [*(kind(path=f"/bot/{name}") for name, kind in plain.items()), guarded]
+    return [*(kind(path=f"/bot/{name}") for name, kind in plain.items()), guarded, *tool_bots()]
 
 
 if __name__ == "__main__":

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.bot_server import FILE_NAME, FILE_TEXT, SAID
 from tests.support.gateway import Gateway
 from tests.support.poe_script import cut, done, error, error_reply, json_event, pause, text, tool_call
 from tests.support.scripted_poe import ScriptedPoe
+from tests.wire.conftest import Workshop
 
 SOURCES = Path(__file__).resolve().parents[1] / "support" / "node"
 INSTALL = ["npm", "install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0"]
@@ -22,9 +24,9 @@ def node_folder(request: pytest.FixtureRequest) -> Path:
     if shutil.which("node") is None or shutil.which("npm") is None:
         pytest.skip("node and npm are not here")
     folder = Path(request.config.cache.mkdir("node-sdks"))
-    fresh = not (folder / "package.json").exists()
-    for name in ("package.json", "ask.mjs"):
-        fresh = fresh or (folder / name).read_bytes() != (SOURCES / name).read_bytes()
+    package = folder / "package.json"
+    fresh = not package.exists() or package.read_bytes() != (SOURCES / "package.json").read_bytes()
+    for name in ("package.json", "ask.mjs", "agent.mjs"):
         shutil.copy(SOURCES / name, folder / name)
     if fresh or not (folder / "node_modules" / "openai").exists():
         try:
@@ -34,7 +36,7 @@ def node_folder(request: pytest.FixtureRequest) -> Path:
         except subprocess.TimeoutExpired:
             installed = False
         if not installed:
-            (folder / "package.json").unlink()
+            package.unlink()
             pytest.skip("npm cannot install the SDKs here")
     return folder
 
@@ -75,3 +77,29 @@ class TestNodeSdks:
         poe.reset()
         poe.script("bot", text("half"), pause(0.1), cut())
         assert "error" in ask(node_folder, sdk, gateway)
+
+
+def act(folder: Path, task: str, gateway: Gateway, bot: str, workshop: Workshop) -> dict[str, Any]:
+    command = ["node", "agent.mjs", task, gateway.base_url, bot, str(workshop.folder)]
+    finished = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, timeout=40)
+    answer: dict[str, Any] = json.loads(finished.stdout.splitlines()[-1])
+    return answer
+
+
+class TestVercelAgents:
+    @pytest.mark.parametrize("task", ["stream", "whole"])
+    @pytest.mark.parametrize("bot", ["native-agent", "plain-agent"])
+    def test_a_loop_writes_a_file(
+        self, agents: Gateway, node_folder: Path, workshop: Workshop, bot: str, task: str
+    ) -> None:
+        answer = act(node_folder, task, agents, bot, workshop)
+        assert answer == {"text": SAID, "steps": ["tool-calls", "stop"]}
+        assert workshop.holds(FILE_NAME)
+
+    @pytest.mark.parametrize("bot", ["json-bot", "plain-agent"])
+    def test_an_object(self, agents: Gateway, node_folder: Path, workshop: Workshop, bot: str) -> None:
+        page = {"path": FILE_NAME, "content": FILE_TEXT, "author": {"name": FILE_TEXT, "age": 3}}
+        assert act(node_folder, "object", agents, bot, workshop) == page
+        streamed = act(node_folder, "objectStream", agents, bot, workshop)
+        assert streamed.pop("parts") > 1
+        assert streamed == page

@@ -1,6 +1,7 @@
 """A Chat Completions body → `ModelRequest`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -9,6 +10,7 @@ from poe2openai.core.request import (
     Media,
     Message,
     ModelRequest,
+    OutputFormat,
     Part,
     Reasoning,
     Sampling,
@@ -19,6 +21,7 @@ from poe2openai.core.request import (
     ToolChoiceMode,
     ToolResult,
 )
+from poe2openai.dialects.chat_completions.options import output_format, take_reasoning, take_web_search
 from poe2openai.dialects.chat_completions.schema import (
     MAX_OPTIONS,
     Address,
@@ -38,25 +41,51 @@ from poe2openai.dialects.validation import path_of, validate
 
 _AUDIO_TYPES = {"mp3": "audio/mpeg", "m4a": "audio/mp4"}
 _ANY_TOOL = ToolChoice()
+# Sent to the bots that declare a parameter of the name.
+_SAMPLING_OPTIONS = ("seed", "top_p", "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs")
 
 
-def decode(body: bytes) -> ModelRequest:
-    """Raises `GatewayError(INVALID_REQUEST)`, its `param` naming the place in the body."""
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """`functions` says that the client speaks of functions, as it was before tools: calls go back in that form."""
+
+    request: ModelRequest
+    functions: bool
+
+
+def decode(body: bytes, *, default_model: str = "") -> ChatRequest:
+    """Raises `GatewayError(INVALID_REQUEST)`, its `param` naming the place in the body.
+
+    `default_model` is for a body that names no model.
+    """
     parsed = parse_object(body)
     _require_few_unknown(parsed)
+    if default_model and not parsed.get("model"):
+        parsed["model"] = default_model
     fields = validate(ChatCompletionBody, parsed)
-    return ModelRequest(
+    functions = bool(fields.functions) and not fields.tools
+    extra = _extra(fields)
+    tools = _tools(fields)
+    tool_types = [tool["type"] for tool in fields.tools or () if "function" not in tool]
+    request = ModelRequest(
         model=fields.model,
         messages=tuple([_message(message, index) for index, message in enumerate(fields.messages)]),
-        tools=_tools(fields),
-        tool_choice=_tool_choice(fields),
-        sampling=Sampling(fields.temperature, fields.logit_bias),
+        tools=tools,
+        tool_choice=_tool_choice(fields, tools),
+        parallel_tool_calls=fields.parallel_tool_calls is not False and not functions,
+        sampling=_sampling(fields),
+        reasoning=take_reasoning(fields.reasoning_effort, extra),
+        web_search=take_web_search(fields.web_search_options, tool_types, extra),
+        verbosity=fields.verbosity,
+        output_format=_output_format(fields),
         stop=_stop(fields.stop),
         max_tokens=_max_tokens(fields),
+        n=fields.n or 1,
         stream=fields.stream is True,
         include_usage=(fields.stream_options or {}).get("include_usage") is True,
-        extra=_extra(fields),
+        extra=extra,
     )
+    return ChatRequest(request, functions)
 
 
 def _require_few_unknown(body: Mapping[str, Any]) -> None:
@@ -170,12 +199,39 @@ def _tools(fields: ChatCompletionBody) -> tuple[Tool, ...]:
     return tuple([Tool(tool["name"], tool.get("description"), tool.get("parameters")) for _, tool in functions])
 
 
-def _tool_choice(fields: ChatCompletionBody) -> ToolChoice:
+def _sampling(fields: ChatCompletionBody) -> Sampling:
+    if fields.model_fields_set.isdisjoint(_SAMPLING_OPTIONS):
+        return Sampling(fields.temperature, fields.logit_bias)
+    others = {name: value for name in _SAMPLING_OPTIONS if (value := getattr(fields, name)) is not None}
+    return Sampling(fields.temperature, fields.logit_bias, others)
+
+
+def _output_format(fields: ChatCompletionBody) -> OutputFormat | None:
+    if fields.response_format is not None:
+        _require_shallow(fields.response_format, "response_format")
+    return output_format(fields.response_format)
+
+
+def _tool_choice(fields: ChatCompletionBody, tools: Sequence[Tool]) -> ToolChoice:
+    """OpenAI refuses a choice that the tools cannot meet (OpenAI API reference, `tool_choice`)."""
+    choice = _wanted(fields)
+    param = "function_call" if fields.tool_choice is None else "tool_choice"
+    if choice.mode is ToolChoiceMode.REQUIRED and not tools:
+        if fields.tools:  # of kinds that no bot of Poe's takes
+            return _ANY_TOOL
+        raise _invalid(f"'{param}' asks for a tool, but no tools are given.", param)
+    known = {tool.name for tool in tools}
+    if choice.names and (missing := [name for name in choice.names if name not in known]):
+        raise _invalid(f"'{param}' names '{missing[0]}', which is not among the tools.", param)
+    return choice
+
+
+def _wanted(fields: ChatCompletionBody) -> ToolChoice:
     choice = fields.tool_choice
     if choice is None:
         return _function_choice(fields.function_call)
     if isinstance(choice, str):
-        return ToolChoice(ToolChoiceMode(choice))
+        return ToolChoice(ToolChoiceMode.REQUIRED if choice == "any" else ToolChoiceMode(choice))
     if choice["type"] == "function":
         return ToolChoice(ToolChoiceMode.REQUIRED, (choice["function"]["name"],))
     if choice["type"] == "custom":
@@ -208,7 +264,7 @@ def _max_tokens(fields: ChatCompletionBody) -> int | None:
     return fields.max_tokens or fields.max_completion_tokens
 
 
-def _extra(fields: ChatCompletionBody) -> Mapping[str, Any]:
+def _extra(fields: ChatCompletionBody) -> dict[str, Any]:
     """Some clients send `extra_body` as it stands in their settings; what stands beside it wins."""
     if not fields.model_extra and not fields.extra_body:
         return {}

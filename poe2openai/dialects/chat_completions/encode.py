@@ -1,10 +1,12 @@
-"""`AnswerEvent`s → the chunks of a stream, and an `Answer` → a whole completion (OpenAI API reference, Chat)."""
+"""`AnswerEvent`s → the chunks of a stream, and `Answer`s → a whole completion (OpenAI API reference, Chat)."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
+from poe2openai.core.choices import ChoiceBatch
 from poe2openai.core.collect import Answer
 from poe2openai.core.events import (
     AnswerEvent,
@@ -30,43 +32,80 @@ def new_id() -> str:
 
 
 class ChunkEncoder:
-    """Writes one answer as a stream.
+    """Writes one answer as a stream, or the several of `n`, whose batches are `ChoiceBatch`es.
+
+    `functions`: tool calls have the form that they had before there were tools, and only the first one counts.
+    """
+
+    def __init__(
+        self, *, id: str, model: str, created: int, include_usage: bool, functions: bool = False, n: int = 1
+    ) -> None:
+        self._include_usage = include_usage
+        self._shared = {"id": id, "object": "chat.completion.chunk", "created": created, "model": model}
+        self._choices = [_ChoiceEncoder(self._shared, index, include_usage, functions) for index in range(n)]
+        self._first = self._choices[0]
+        self._unfinished = n
+        self._usage: Usage | None = None
+
+    def encode(self, batch: list[AnswerEvent]) -> bytes:
+        """The frames of a batch; `b""` if it has nothing to say. A failure is the last thing said: no `[DONE]`."""
+        choice = self._choices[batch.choice] if isinstance(batch, ChoiceBatch) else self._first
+        if len(batch) == 1 and type(delta := batch[0]) is PartDelta:
+            return choice.delta(delta.text)
+        return b"".join([self._frames(choice, event) for event in batch])
+
+    def _frames(self, choice: "_ChoiceEncoder", event: AnswerEvent) -> bytes:
+        match event:
+            case PartDelta(text=text):
+                return choice.delta(text)
+            case PartStarted():
+                return choice.open(event)
+            case PartFinished():
+                return b""
+            case Started():
+                return choice.start()
+            case Finished(reason, usage):
+                return choice.finish(reason) + self._end(usage)
+            case Failed(error):
+                return sse.frame(error_body(error))
+
+    def _end(self, usage: Usage | None) -> bytes:
+        """After the last choice, what is said once for all of them."""
+        if usage is not None:
+            self._usage = usage if self._usage is None else self._usage + usage
+        self._unfinished -= 1
+        if self._unfinished:
+            return b""
+        frames = b""
+        if self._include_usage:
+            chunk = {**self._shared, "choices": [], "usage": usage_body(self._usage or Usage(0, 0))}
+            frames = sse.frame(orjson.dumps(chunk))
+        return frames + sse.frame(b"[DONE]")
+
+
+class _ChoiceEncoder:
+    """Writes one choice.
 
     What is the same in every chunk of a part is rendered when the part opens; a delta costs the JSON of its text.
     """
 
-    def __init__(self, *, id: str, model: str, created: int, include_usage: bool) -> None:
-        self._include_usage = include_usage
-        shared = {"id": id, "object": "chat.completion.chunk", "created": created, "model": model}
-        self._shared = shared
-        self._head = b"data: " + orjson.dumps(shared)[:-1] + b',"choices":[{"index":0,"delta":{'
+    def __init__(self, shared: dict[str, Any], index: int, include_usage: bool, functions: bool) -> None:
+        self._functions = functions
+        self._head = b"data: " + orjson.dumps(shared)[:-1] + b',"choices":[{"index":%d,"delta":{' % index
         usage = b',"usage":null' if include_usage else b""
-        self._tail = b'},"finish_reason":null}]' + usage + b"}\n\n"
+        self._end = b"}]" + usage + b"}\n\n"
+        self._tail = b'},"finish_reason":null' + self._end
         self._before = self._after = b""
         self._tool_calls = 0
 
-    def encode(self, batch: list[AnswerEvent]) -> bytes:
-        """The frames of a batch; `b""` if it has nothing to say. A failure is the last thing said: no `[DONE]`."""
-        if len(batch) == 1 and type(delta := batch[0]) is PartDelta:
-            return self._delta(delta.text)
-        return b"".join([self._frames(event) for event in batch])
+    def start(self) -> bytes:
+        return self._head + b'"role":"assistant","content":""' + self._tail
 
-    def _frames(self, event: AnswerEvent) -> bytes:
-        match event:
-            case PartDelta(text=text):
-                return self._delta(text)
-            case PartStarted():
-                return self._open(event)
-            case PartFinished():
-                return b""
-            case Started():
-                return self._head + b'"role":"assistant","content":""' + self._tail
-            case Finished(reason, usage):
-                return self._end(reason, usage)
-            case Failed(error):
-                return sse.frame(error_body(error))
+    def finish(self, reason: str) -> bytes:
+        told = orjson.dumps(_finish_reason(reason, functions=self._functions))
+        return self._head + b'},"finish_reason":' + told + self._end
 
-    def _open(self, part: PartStarted) -> bytes:
+    def open(self, part: PartStarted) -> bytes:
         self._after = self._tail
         if part.kind == "text":
             self._before = self._head + b'"content":'
@@ -74,6 +113,15 @@ class ChunkEncoder:
         if part.kind == "reasoning":
             self._before = self._head + b'"reasoning_content":'
             return b""
+        return self._open_function(part) if self._functions else self._open_call(part)
+
+    def delta(self, text: str) -> bytes:
+        frame = self._before + orjson.dumps(text) + self._after
+        if len(frame) > MAX_LINE:
+            return self._split_delta(text)
+        return frame
+
+    def _open_call(self, part: PartStarted) -> bytes:
         index = self._tool_calls
         self._tool_calls += 1
         self._before = self._head + b'"tool_calls":[{"index":%d,"function":{"arguments":' % index
@@ -82,11 +130,10 @@ class ChunkEncoder:
         call = {"index": index, "id": part.call_id, "type": "function", "function": function}
         return self._head + b'"tool_calls":' + orjson.dumps([call]) + self._tail
 
-    def _delta(self, text: str) -> bytes:
-        frame = self._before + orjson.dumps(text) + self._after
-        if len(frame) > MAX_LINE:
-            return self._split_delta(text)
-        return frame
+    def _open_function(self, part: PartStarted) -> bytes:
+        self._before = self._head + b'"function_call":{"arguments":'
+        self._after = b"}" + self._tail
+        return self._head + b'"function_call":' + orjson.dumps({"name": part.name, "arguments": ""}) + self._tail
 
     def _split_delta(self, text: str) -> bytes:
         room = MAX_LINE - len(self._before) - len(self._after) - len('""')
@@ -94,43 +141,50 @@ class ChunkEncoder:
         pieces = [text[start : start + step] for start in range(0, len(text), step)]
         return b"".join([self._before + orjson.dumps(piece) + self._after for piece in pieces])
 
-    def _end(self, reason: str, usage: Usage | None) -> bytes:
-        choice = {"index": 0, "delta": {}, "finish_reason": reason}
-        frames = self._chunk([choice], None)
-        if self._include_usage:
-            frames += self._chunk([], usage_body(usage or Usage(0, 0)))
-        return frames + sse.frame(b"[DONE]")
 
-    def _chunk(self, choices: list[dict[str, Any]], usage: dict[str, Any] | None) -> bytes:
-        chunk = {**self._shared, "choices": choices}
-        if self._include_usage:
-            chunk["usage"] = usage
-        return sse.frame(orjson.dumps(chunk))
-
-
-def completion(answer: Answer, *, id: str, model: str, created: int) -> bytes:
-    """A whole answer. `content` is null only where there is nothing but tool calls."""
-    text = answer.text("text")
-    tool_calls = [
-        {"id": part.call_id, "type": "function", "function": {"name": part.name, "arguments": part.text}}
-        for part in answer.parts
-        if part.kind == "tool_call"
+def completion(answers: Sequence[Answer], *, id: str, model: str, created: int, functions: bool = False) -> bytes:
+    """Whole answers, one for each choice; the usage is that of all of them, as each is a query of its own."""
+    choices = [
+        {
+            "index": index,
+            "message": _message(answer, functions=functions),
+            "logprobs": None,
+            "finish_reason": _finish_reason(answer.reason, functions=functions),
+        }
+        for index, answer in enumerate(answers)
     ]
-    message: dict[str, Any] = {"role": "assistant", "content": text or (None if tool_calls else ""), "refusal": None}
-    if reasoning := answer.text("reasoning"):
-        message["reasoning_content"] = reasoning
-    if tool_calls:
-        message["tool_calls"] = tool_calls
+    usage = sum((answer.usage for answer in answers if answer.usage is not None), start=Usage(0, 0))
     return orjson.dumps(
         {
             "id": id,
             "object": "chat.completion",
             "created": created,
             "model": model,
-            "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": answer.reason}],
-            "usage": usage_body(answer.usage or Usage(0, 0)),
+            "choices": choices,
+            "usage": usage_body(usage),
         }
     )
+
+
+def _message(answer: Answer, *, functions: bool) -> dict[str, Any]:
+    """`content` is null only where there is nothing but tool calls."""
+    text = answer.text("text")
+    calls = [part for part in answer.parts if part.kind == "tool_call"]
+    message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else ""), "refusal": None}
+    if reasoning := answer.text("reasoning"):
+        message["reasoning_content"] = reasoning
+    if calls and functions:
+        message["function_call"] = {"name": calls[0].name, "arguments": calls[0].text}
+    elif calls:
+        message["tool_calls"] = [
+            {"id": call.call_id, "type": "function", "function": {"name": call.name, "arguments": call.text}}
+            for call in calls
+        ]
+    return message
+
+
+def _finish_reason(reason: str, *, functions: bool) -> str:
+    return "function_call" if functions and reason == "tool_calls" else reason
 
 
 def usage_body(usage: Usage) -> dict[str, Any]:

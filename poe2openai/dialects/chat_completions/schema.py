@@ -18,7 +18,7 @@ MAX_PARTS_IN_ALL = 20_000
 MAX_TOOLS = 10_000
 MAX_OPTIONS = 1_000
 """The entries of one object that holds options, and the fields that OpenAI's reference does not have."""
-MAX_CHOICES = 128
+MAX_CHOICES = 8
 MAX_STOPS = 128
 MAX_BIASED_TOKENS = 1024
 MAX_TOKENS = 2**53 - 1
@@ -258,7 +258,7 @@ class StreamOptions(TypedDict):
 
 
 class AcceptedParameters(BaseModel):
-    """Parameters of OpenAI's reference that are taken, with their type checked, and have no effect."""
+    """Parameters of OpenAI's reference that have no field of their own in `ModelRequest`, or no effect."""
 
     audio: Options | None = None
     frequency_penalty: float | None = None
@@ -307,7 +307,7 @@ class ChatCompletionBody(AcceptedParameters):
     tools: Annotated[list[AnyTool], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = None
     functions: Annotated[list[Function], Field(max_length=MAX_TOOLS, fail_fast=True)] | None = None
     tool_choice: (
-        Literal["none", "auto", "required"]
+        Literal["none", "auto", "required", "any"]
         | Annotated[NamedChoice | CustomChoice | AllowedChoice, Field(discriminator="type")]
         | None
     ) = None

@@ -18,8 +18,12 @@ from poe2openai.dialects.chat_completions.decode import decode
 HELLO = [{"role": "user", "content": "Hello"}]
 
 
+F: dict[str, Any] = {"type": "function", "function": {"name": "f"}}
+G: dict[str, Any] = {"type": "function", "function": {"name": "g"}}
+
+
 def request(**fields: Any) -> ModelRequest:
-    return decode(orjson.dumps({"model": "m", "messages": HELLO} | fields))
+    return decode(orjson.dumps({"model": "m", "messages": HELLO} | fields)).request
 
 
 def refusal(**fields: Any) -> tuple[str | None, str]:
@@ -30,7 +34,7 @@ def refusal(**fields: Any) -> tuple[str | None, str]:
 
 
 def test_a_minimal_request() -> None:
-    assert decode(b'{"model":"GPT-4o","messages":[{"role":"user","content":"Hello"}]}') == ModelRequest(
+    assert decode(b'{"model":"GPT-4o","messages":[{"role":"user","content":"Hello"}]}').request == ModelRequest(
         model="GPT-4o", messages=(Message("user", (Text("Hello"),)),)
     )
 
@@ -215,13 +219,53 @@ def test_a_schema_travels_untouched() -> None:
     ],
 )
 def test_tool_choice(choice: Any, expected: ToolChoice) -> None:
-    assert request(tool_choice=choice).tool_choice == expected
+    assert request(tool_choice=choice, tools=[F, G]).tool_choice == expected
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
+        ({"tool_choice": {"type": "function", "function": {"name": "h"}}, "tools": [F, G]}, "tool_choice"),
+        ({"function_call": {"name": "h"}, "functions": [{"name": "f"}]}, "function_call"),
+    ],
+)
+def test_a_choice_that_the_tools_cannot_meet_is_refused(fields: dict[str, Any], param: str) -> None:
+    assert refusal(**fields)[0] == param
+
+
+def test_any_tool_is_how_others_say_required() -> None:
+    assert request(tool_choice="any", tools=[F]).tool_choice == ToolChoice(ToolChoiceMode.REQUIRED)
+
+
+def test_parallel_calls_are_allowed_unless_the_client_says_otherwise_or_speaks_of_functions() -> None:
+    assert request(tools=[F]).parallel_tool_calls
+    assert not request(tools=[F], parallel_tool_calls=False).parallel_tool_calls
+    assert not request(functions=[F["function"]]).parallel_tool_calls
+
+
+def test_functions_are_answered_in_their_own_form() -> None:
+    body = {"model": "m", "messages": HELLO}
+
+    assert decode(orjson.dumps(body | {"functions": [F["function"]]})).functions
+    assert not decode(orjson.dumps(body | {"tools": [F]})).functions
+    assert not decode(orjson.dumps(body)).functions
+
+
+def test_a_default_model_serves_a_body_that_names_none() -> None:
+    for model in ({}, {"model": None}, {"model": ""}):
+        assert decode(orjson.dumps({"messages": HELLO} | model), default_model="gpt-5").request.model == "gpt-5"
+    assert decode(orjson.dumps({"messages": HELLO, "model": "a"}), default_model="b").request.model == "a"
+    with pytest.raises(GatewayError) as caught:
+        decode(orjson.dumps({"messages": HELLO}))
+    assert caught.value.param == "model"
 
 
 @pytest.mark.parametrize(("choice", "mode"), [("none", ToolChoiceMode.NONE), ("auto", ToolChoiceMode.AUTO)])
 def test_function_call_is_tool_choice_of_old(choice: str, mode: ToolChoiceMode) -> None:
-    assert request(function_call=choice).tool_choice == ToolChoice(mode)
-    assert request(function_call=choice, tool_choice="required").tool_choice.mode is ToolChoiceMode.REQUIRED
+    assert request(function_call=choice, tools=[F]).tool_choice == ToolChoice(mode)
+    assert request(function_call=choice, tool_choice="required", tools=[F]).tool_choice.mode is ToolChoiceMode.REQUIRED
 
 
 @pytest.mark.parametrize(
@@ -261,19 +305,17 @@ def test_an_answer_is_whole_unless_a_stream_is_asked_for(stream: bool | None) ->
 
 
 def test_unknown_fields_are_the_bots_own_parameters() -> None:
-    own = {
-        "thinking": {"type": "enabled", "budget_tokens": 1000},
-        "enable_thinking": False,
-        "reasoning": {"effort": "low"},
-    }
+    own = {"thinking": "auto", "enable_thinking": False, "thinking_budget": 1000, "reasoning": "deep"}
 
     assert request(**own, web_search=True, image_only=None).extra == own | {"web_search": True}  # fmt: skip
 
 
 def test_a_literal_extra_body_is_merged_and_what_stands_beside_it_wins() -> None:
-    google = {"google": {"thinking_config": {"thinking_budget": 1000}}}
+    asked = request(extra_body={"google": {"thinking_config": {"thinking_budget": 1000}}, "a": 1, "b": 1}, b=2)
 
-    assert request(extra_body=google | {"a": 1, "b": 1}, b=2).extra == google | {"a": 1, "b": 2}
+    assert asked.extra == {"a": 1, "b": 2}
+    assert asked.reasoning is not None
+    assert asked.reasoning.budget == 1000
     assert request(extra_body=None).extra == {}
 
 

@@ -88,14 +88,14 @@ PLACES = places(EVERYTHING)[1:]
 
 def is_decoded_or_refused(body: bytes) -> bool:
     try:
-        decoded = decode(body)
+        decoded = decode(body).request
     except GatewayError as error:
         return error.kind is ErrorKind.INVALID_REQUEST and len(error.message) < 600
     return isinstance(decoded, ModelRequest)
 
 
 def test_the_body_with_everything_is_a_request() -> None:
-    assert decode(orjson.dumps(EVERYTHING)).model == "m"
+    assert decode(orjson.dumps(EVERYTHING)).request.model == "m"
 
 
 @given(JSON)

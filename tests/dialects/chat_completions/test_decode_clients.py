@@ -18,7 +18,7 @@ HELLO = [{"role": "user", "content": "Hello"}]
 
 
 def request(**fields: Any) -> ModelRequest:
-    return decode(orjson.dumps({"model": "m", "messages": HELLO} | fields))
+    return decode(orjson.dumps({"model": "m", "messages": HELLO} | fields)).request
 
 
 def called(id: str, name: str, arguments: Any) -> dict[str, Any]:

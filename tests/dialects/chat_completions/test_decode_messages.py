@@ -27,7 +27,7 @@ HELLO = [{"role": "user", "content": "Hello"}]
 
 
 def request(**fields: Any) -> ModelRequest:
-    return decode(orjson.dumps({"model": "m", "messages": HELLO} | fields))
+    return decode(orjson.dumps({"model": "m", "messages": HELLO} | fields)).request
 
 
 def message(**fields: Any) -> Message:

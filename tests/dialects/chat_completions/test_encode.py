@@ -223,7 +223,7 @@ def test_ids_are_openais_and_never_the_same() -> None:
 
 def whole(*parts: AnswerPart, reason: FinishReason = "stop", usage: Usage | None = USAGE) -> dict[str, Any]:
     body = orjson.loads(
-        completion(Answer(parts, reason, usage), id="chatcmpl-1", model="GPT-4o", created=1_700_000_000)
+        completion([Answer(parts, reason, usage)], id="chatcmpl-1", model="GPT-4o", created=1_700_000_000)
     )
     ChatCompletion.model_validate(body, strict=True)
     assert isinstance(body, dict)

@@ -110,7 +110,7 @@ def test_the_official_sdk_puts_the_answer_together() -> None:
 
 
 def test_the_official_sdk_and_a_whole_answer_agree() -> None:
-    body = orjson.loads(completion(collect([FULL_ANSWER]), id="chatcmpl-1", model="GPT-4o", created=1_700_000_000))
+    body = orjson.loads(completion([collect([FULL_ANSWER])], id="chatcmpl-1", model="GPT-4o", created=1_700_000_000))
 
     with sdk_stream(written(FULL_ANSWER)) as stream:
         put_together = stream.get_final_completion().model_dump(exclude_none=True)

@@ -1,0 +1,1 @@
+"""OpenAI's legacy Completions (OpenAI API reference, Completions)."""
