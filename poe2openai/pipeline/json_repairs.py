@@ -13,12 +13,12 @@ import orjson
 
 from poe2openai.core.turns import give_way
 
-LARGEST = 256 * 1024  # characters
+LARGEST = 128 * 1024  # characters
 
-# json_repair looks ahead, over hostile texts so often that its time is quadratic. Looks are what it is allowed: a
-# usual text takes two to twenty a character, and a thousand looks a millisecond or two.
-MOST_LOOKS = 1_000_000
-_LOOKS_A_TURN = 2_000
+# json_repair looks ahead, in hostile texts so often that its time is quadratic: so its looks are counted. A usual text
+# takes two to twenty a character; a thousand take a millisecond or two, in the middle of a very long string ten.
+MOST_LOOKS = 500_000
+_LOOKS_A_TURN = 1_000
 
 # Escapes are kept from it, each as one character of a private plane: it would drop line breaks at the end of strings.
 _VEIL = 0xF0000

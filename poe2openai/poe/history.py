@@ -77,14 +77,11 @@ def poe_messages(history: Sequence[Message], form: HistoryForm, *, system_as_use
     return writer.messages()
 
 
-def last_round(history: Sequence[Message]) -> ToolRound | None:
-    """The round that a conversation ends with, where its results are the last thing said."""
-    if len(history) < 2 or history[-1].role != "tool":
+def last_round(messages: Sequence[PoeMessage]) -> ToolRound | None:
+    """The native round that a conversation ends with, where its results are the last thing said."""
+    if len(messages) < 2 or messages[-1]["role"] != "tool":
         return None
-    results = [part for part in history[-1].parts if isinstance(part, ToolResult)]
-    calls = [part for part in history[-2].parts if isinstance(part, ToolCall)]
-    names = {call.id: call.name for call in calls}
-    return ToolRound([_call_json(call) for call in calls], [_result_json(result, names) for result in results])
+    return ToolRound(orjson.loads(messages[-2]["content"]), orjson.loads(messages[-1]["content"]))
 
 
 def as_single_message(messages: Sequence[PoeMessage]) -> PoeMessage:

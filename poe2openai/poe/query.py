@@ -93,7 +93,7 @@ def build_query(request: ModelRequest, policy: BotPolicy, wording: Wording | Non
         query["stop_sequences"] = stop
     if wording.tools:
         query["tools"] = [_tool(tool) for tool in wording.tools]
-    if wording.history == "native" and not policy.single_message and (latest := last_round(history)):
+    if latest := last_round(messages):
         query["tool_calls"], query["tool_results"] = latest.calls, latest.results
     return orjson.dumps(query)
 

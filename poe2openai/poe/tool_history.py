@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from poe2openai.core.request import Media, Message, Part, Text, ToolCall, ToolResult
 from poe2openai.poe.tool_arguments import as_object
-from poe2openai.poe.tool_matching import Call, Given, Turn, match
+from poe2openai.poe.tool_matching import Given, Round, has_tools, is_blank, match
 
 NO_RESULT = "[No result of this call was recorded.]"
 FILE_FOLLOWS = "[Here the tool gave a file: it is attached to the next message.]"
@@ -23,28 +23,28 @@ def repair(messages: Sequence[Message]) -> tuple[Message, ...]:
     Ids that are missing or there twice are made from what stands before them, so that a longer history begins as the
     shorter one did.
     """
+    if not any(has_tools(message) or is_blank(message) for message in messages):
+        return tuple(messages)
     whole = tuple(_whole(match(messages)))
     return messages if isinstance(messages, tuple) and whole == messages else whole
 
 
-def _whole(history: Sequence[Turn | Given]) -> Iterator[Message]:
+def _whole(history: Sequence[Message | Round | Given]) -> Iterator[Message]:
     ids = _Ids()
     for each in history:
-        if isinstance(each, Given):
-            if each.call is None:
-                yield _told(each.result)
-        elif each.message is not None:
-            yield each.message
-        elif each.calls:
-            yield from _round(each, ids)
-        else:
-            yield Message(each.role, tuple(each.said))
+        match each:
+            case Message():
+                yield each
+            case Round():
+                yield from _messages_of(each, ids)
+            case Given(result, None):
+                yield _told(result)
 
 
-def _round(turn: Turn, ids: "_Ids") -> Iterator[Message]:
-    calls = [_named(call.call, ids) for call in turn.calls]
-    results = [_joined(call.id, each.results) for call, each in zip(calls, turn.calls, strict=True)]
-    yield Message("assistant", (*turn.said, *calls))
+def _messages_of(each: Round, ids: "_Ids") -> Iterator[Message]:
+    calls = [_named(call.call, ids) for call in each.calls]
+    results = [_joined(call.id, of_call.results) for call, of_call in zip(calls, each.calls, strict=True)]
+    yield Message("assistant", (*each.said, *calls))
     yield Message("tool", tuple([_without_media(result) for result in results]))
     if files := [part for call, result in zip(calls, results, strict=True) for part in _files(call, result)]:
         yield Message("user", tuple(files))
@@ -84,7 +84,7 @@ def _joined(call_id: str, results: Sequence[ToolResult]) -> ToolResult:
 
 
 def _without_media(result: ToolResult) -> ToolResult:
-    if not any(isinstance(part, Media) for part in result.parts):
+    if not _media(result):
         return result
     parts = tuple([Text(FILE_FOLLOWS) if isinstance(part, Media) else part for part in result.parts])
     return replace(result, parts=parts)
@@ -92,8 +92,12 @@ def _without_media(result: ToolResult) -> ToolResult:
 
 def _files(call: ToolCall, result: ToolResult) -> list[Part]:
     """Files of a result, which cannot go but with a user's message."""
-    files: list[Part] = [part for part in result.parts if isinstance(part, Media)]
-    return [Text(f"[What the tool {call.name} gave is attached.]"), *files] if files else []
+    media = _media(result)
+    return [Text(f"[What the tool {call.name} gave is attached.]"), *media] if media else []
+
+
+def _media(result: ToolResult) -> list[Media]:
+    return [part for part in result.parts if isinstance(part, Media)]
 
 
 def _told(orphan: ToolResult) -> Message:

@@ -6,36 +6,31 @@ call before a result that has none yet is its own. Without an id, or with the to
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from poe2openai.core.request import Message, Part, Role, Text, ToolCall, ToolResult
+from poe2openai.core.request import Message, Part, Text, ToolCall, ToolResult
 
 
 @dataclass(slots=True, eq=False)
 class Call:
     """A call and the results that came for it.
 
-    `turn` counts the messages with calls, `block` the runs of such messages without results between them.
+    `round` counts the messages with calls, `block` the runs of such messages without results between them.
     """
 
     call: ToolCall
-    turn: int
+    round: int
     block: int
     results: list[ToolResult] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
-class Turn:
-    """A message of which the results are taken out, or a part of one: what was said behind a result is another turn.
+class Round:
+    """The calls of one message and what the assistant said beside them."""
 
-    `message` is the message itself where it has neither calls nor results.
-    """
-
-    role: Role
     said: list[Part]
     calls: list[Call]
-    message: Message | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -46,58 +41,65 @@ class Given:
     call: Call | None = None
 
 
-def match(messages: Sequence[Message]) -> list[Turn | Given]:
-    """The history in its order. Empty messages of the assistant's are left out.
+def match(messages: Sequence[Message]) -> list[Message | Round | Given]:
+    """The history in its order: messages have no calls and no results, and what the assistant says is not empty.
 
-    What the assistant says between its calls and their results is put with the calls.
+    What it says between its calls and their results is put with the calls.
     """
     return _Matching(messages).matched()
 
 
 class _Waiting:
-    """Calls without a result, by some key."""
+    """Calls without a result, by some key; `calls` may grow meanwhile."""
 
-    def __init__(self) -> None:
-        self._blocks: dict[str, list[tuple[int, deque[Call]]]] = {}
-
-    def add(self, key: str, call: Call) -> None:
-        blocks = self._blocks.setdefault(key, [])
-        if not blocks or blocks[-1][0] != call.block:
-            blocks.append((call.block, deque()))
-        blocks[-1][1].append(call)
+    def __init__(self, calls: Sequence[Call], key: Callable[[ToolCall], str]) -> None:
+        self._calls = calls
+        self._key = key
+        self._known = 0
+        self._blocks: dict[str, list[deque[Call]]] = {}
 
     def take(self, key: str) -> Call | None:
         """The first one of the latest block that has any."""
+        self._learn()
         blocks = self._blocks.get(key, [])
         while blocks:
-            calls = blocks[-1][1]
-            while calls:
-                call = calls.popleft()
+            while blocks[-1]:
+                call = blocks[-1].popleft()
                 if not call.results:
                     return call
             blocks.pop()
         return None
+
+    def _learn(self) -> None:
+        for call in self._calls[self._known :]:
+            blocks = self._blocks.setdefault(self._key(call.call), [])
+            if not blocks or not blocks[-1] or blocks[-1][0].block != call.block:
+                blocks.append(deque())
+            blocks[-1].append(call)
+        self._known = len(self._calls)
 
 
 class _Matching:
     def __init__(self, messages: Sequence[Message]) -> None:
         self._messages = messages
         self._ids = {part.id for message in messages for part in message.parts if isinstance(part, ToolCall)}
-        self._found: list[Turn | Given | None] = []
+        self._found: list[Message | Round | Given | None] = []
         self._calls: list[Call] = []
-        self._by_id, self._by_name, self._any = _Waiting(), _Waiting(), _Waiting()
-        self._turn = self._block = 0
+        self._by_id = _Waiting(self._calls, lambda call: call.id)
+        self._by_name = _Waiting(self._calls, lambda call: call.name)
+        self._any = _Waiting(self._calls, lambda _: "")
+        self._rounds = self._blocks = 0
         self._block_is_open = False  # the calls of the next message belong to the same block
         self._just_given: dict[str, Call] = {}  # what the run of results so far was of, by their ids
-        self._last_calls: Turn | None = None
+        self._last_round: Round | None = None  # as long as the assistant alone has spoken since
         self._said_since: list[int] = []  # the assistant's words behind the last calls, by their places
 
-    def matched(self) -> list[Turn | Given]:
+    def matched(self) -> list[Message | Round | Given]:
         for message in self._messages:
-            if message.role == "tool" or any(isinstance(part, ToolCall | ToolResult) for part in message.parts):
+            if has_tools(message):
                 self._take_apart(message)
-            elif message.role != "assistant" or not _is_blank(message):
-                self._pass(Turn(message.role, [], [], message))
+            else:
+                self._pass(message)
         found = [each for each in self._found if each is not None]
         self._match_early_ones([each for each in found if isinstance(each, Given) and each.call is None])
         return found
@@ -108,57 +110,55 @@ class _Matching:
         for part in message.parts:
             if isinstance(part, ToolResult):
                 if calls:
-                    self._open(Turn("assistant", said, calls))
+                    self._open(Round(said, calls))
                     said, calls = [], []
                 self._give(part)
             elif isinstance(part, ToolCall):
                 if not calls:
-                    self._turn += 1
-                    self._block += not self._block_is_open
-                calls.append(Call(part, self._turn, self._block))
+                    self._rounds += 1
+                    self._blocks += not self._block_is_open
+                calls.append(Call(part, self._rounds, self._blocks))
             else:
                 said.append(part)
         if calls:
-            self._open(Turn("assistant", said, calls))
+            self._open(Round(said, calls))
         elif said:
-            self._pass(Turn("user" if message.role == "tool" else message.role, said, []))
+            self._pass(Message("user" if message.role == "tool" else message.role, tuple(said)))
 
-    def _open(self, turn: Turn) -> None:
-        self._found.append(turn)
-        self._calls += turn.calls
-        for call in turn.calls:
-            self._by_id.add(call.call.id, call)
-            self._by_name.add(call.call.name, call)
-            self._any.add("", call)
+    def _open(self, opened: Round) -> None:
+        self._found.append(opened)
+        self._calls += opened.calls
         self._block_is_open = True
         self._just_given.clear()
-        self._last_calls = turn
+        self._last_round = opened
         self._said_since.clear()
 
-    def _pass(self, turn: Turn) -> None:
-        if turn.role == "assistant":
+    def _pass(self, message: Message) -> None:
+        if is_blank(message):
+            return
+        if message.role == "assistant":
             self._said_since.append(len(self._found))
         else:
             self._block_is_open = False
-            self._last_calls = None
+            self._last_round = None
         self._just_given.clear()
-        self._found.append(turn)
+        self._found.append(message)
 
     def _give(self, result: ToolResult) -> None:
         call = self._call_of(result)
         if call is not None:
             call.results.append(result)
             self._just_given[result.call_id] = call
-            if self._last_calls is not None and call.turn == self._turn:
-                self._put_words_with_calls(self._last_calls)
+            if self._last_round is not None and call.round == self._rounds:
+                self._put_words_with_calls(self._last_round)
         self._found.append(Given(result, call))
         self._block_is_open = False
 
-    def _put_words_with_calls(self, turn: Turn) -> None:
+    def _put_words_with_calls(self, last_round: Round) -> None:
         for place in self._said_since:
             between = self._found[place]
-            if isinstance(between, Turn):
-                turn.said += between.message.parts if between.message else between.said
+            if isinstance(between, Message):
+                last_round.said += between.parts
                 self._found[place] = None
         self._said_since.clear()
 
@@ -185,5 +185,14 @@ class _Matching:
                 given.call.results.append(given.result)
 
 
-def _is_blank(message: Message) -> bool:
-    return all(isinstance(part, Text) and not part.text.strip() for part in message.parts)
+def has_tools(message: Message) -> bool:
+    """A message of the role `tool` does not go on as it is, even without a result."""
+    for part in message.parts:
+        if type(part) is ToolCall or type(part) is ToolResult:
+            return True
+    return message.role == "tool"
+
+
+def is_blank(message: Message) -> bool:
+    """Whether the assistant says nothing here."""
+    return message.role == "assistant" and all(type(part) is Text and not part.text.strip() for part in message.parts)

@@ -15,7 +15,7 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import AnswerEvent, Failed, Started
 from poe2openai.dialects.sse import comment
 from poe2openai.gateway.record import RequestRecord
-from poe2openai.web.hang_up import Watched
+from poe2openai.web.hang_up import ClientGone, Watched
 
 log = logging.getLogger(__name__)
 
@@ -161,6 +161,8 @@ class _Body(Iterable[bytes]):
             else:
                 self._ended = True
                 return
+        except ClientGone:
+            return
         except Exception:
             log.exception("an error of our own in the middle of answer %s", record.id)
             yield self._last_words()

@@ -4,9 +4,6 @@ from typing import Any
 
 import orjson
 import pytest
-from poe2openai.pipeline.again import AskAgain
-from poe2openai.poe.tool_prompt import call_as_xml
-from poe2openai.poe.tool_schema import bot_name
 
 from poe2openai.core.request import (
     Message,
@@ -19,7 +16,10 @@ from poe2openai.core.request import (
 )
 from poe2openai.gateway.asking import Ask, Asking
 from poe2openai.gateway.tool_ways import ToolWays, Way
+from poe2openai.pipeline.again import AskAgain
 from poe2openai.pipeline.tool_rules import ToolRules
+from poe2openai.poe.tool_prompt import call_as_xml
+from poe2openai.poe.tool_schema import bot_name
 from tests.support.asking import CLOCK, ONE_ROUND, PARIS, WEATHER, asked, route, said
 
 NATIVE, XML, NONE = Way("native", "native"), Way("xml", "xml"), Way("none", "text")
@@ -160,12 +160,12 @@ class TestOptions:
             "reasoning": ReasoningOptions(effort="high"),
             "web_search": WebSearch(enabled=True),
         }
-        fields = {"reasoning": ReasoningOptions(effort="low"), "web_search": WebSearch(enabled=False)}
+        fields: dict[str, Any] = {"reasoning": ReasoningOptions(effort="low"), "web_search": WebSearch(enabled=False)}
         (message,) = body(asking(policy=policy, tools=(), **fields).put(NONE))["query"]
         assert message["parameters"] == {"reasoning_effort": "high", "web_search": True}
 
     def test_what_the_name_does_not_say_is_the_bodys(self) -> None:
-        fields = {"reasoning": ReasoningOptions(effort="low")}
+        fields: dict[str, Any] = {"reasoning": ReasoningOptions(effort="low")}
         (message,) = body(asking(policy={"declared": DECLARED}, tools=(), **fields).put(NONE))["query"]
         assert message["parameters"] == {"reasoning_effort": "low"}
 

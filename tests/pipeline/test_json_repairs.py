@@ -105,7 +105,8 @@ def test_only_words_are_of_weight() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{" + "a: b, " * 40_000, '["' + 'a" b" ' * 40_000, "{" * 200_000, '{"a": ' + "(" * 99_999]
+    "text",
+    ["{" + "a: b, " * 20_000, '["' + 'a" b" ' * 20_000, "{" * 120_000, '{"\\"' * 30_000, '{"a": ' + "(" * 99_999],
 )
 def test_hostile_texts_are_given_up_after_a_moment(text: str) -> None:
     begin = time.process_time()
@@ -119,7 +120,7 @@ def test_others_have_their_turn_meanwhile(monkeypatch: pytest.MonkeyPatch) -> No
     assert continuation("", "[" + "{'a': 1} " * 5_000) is not None
     gaps = [after - before for before, after in pairwise(turns)]
     assert len(gaps) > 20
-    assert max(gaps) < 0.2
+    assert max(gaps) < 0.1
 
 
 def test_what_is_too_large_is_left_alone() -> None:

@@ -1,4 +1,4 @@
-"""A value is held to a schema in bounded time, and nothing is fetched; what is wrong is told without the value's text."""
+"""A value is held to a schema in bounded time, and nothing is fetched; a fault is told without the value's text."""
 
 import re
 import socket

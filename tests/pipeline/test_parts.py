@@ -21,6 +21,7 @@ from poe2openai.core.events import (
 from poe2openai.pipeline.parts import assemble
 from poe2openai.pipeline.pieces import Piece, Stopped, Thought
 from poe2openai.poe.events import Done, Error, Text, ToolCallDelta
+from tests.support.pipeline import cuttings
 
 BROKEN = GatewayError(ErrorKind.UPSTREAM_ERROR, "gone")
 GENERATED_ID = re.compile(r"call_[0-9a-f]{24}")
@@ -94,9 +95,9 @@ def test_a_second_call_waits_until_the_first_is_whole() -> None:
         *(Started(), PartStarted(0, "tool_call", "c0", "f"), PartDelta(0, '{"a": "'))
     ]
     assert poe.say(call(1, "{}", "c1", "g"), call(2, "{", "c2", "h")) == []
-    assert poe.say(call(0, '}"')) == [PartDelta(0, '}"')]
+    assert poe.say(call(0, '}"')) == [PartDelta(0, "}")]
     assert poe.say(call(0, "}")) == [
-        *(PartDelta(0, "}"), PartFinished(0)),
+        *(PartDelta(0, '"}'), PartFinished(0)),
         *(PartStarted(1, "tool_call", "c1", "g"), PartDelta(1, "{}"), PartFinished(1)),
         *(PartStarted(2, "tool_call", "c2", "h"), PartDelta(2, "{")),
     ]
@@ -181,6 +182,55 @@ def test_a_call_without_arguments_has_an_empty_object_of_them() -> None:
     )
     assert answer(call(0, "", "c0", "f"), Stopped("length")) == (AnswerPart("tool_call", "", "c0", "f"),)
     assert answer(call(0, "", "c0", "f"), Done("length")) == (AnswerPart("tool_call", "", "c0", "f"),)
+
+
+@pytest.mark.parametrize(
+    ("said", "arguments"),
+    [
+        ('{"a": "one\ntwo", "b": True,}', '{"a": "one\\ntwo", "b": true}'),
+        ("{'a': 1, b: 'c'}", '{"a":1,"b":"c"}'),
+        ('{"a": "he said "yes" twice", "b": 2}', '{"a": "he said \\"yes\\" twice","b":2}'),
+        ('{"a": [1, 2', '{"a": [1, 2]}'),
+        ('{"a": 1}}', '{"a": 1}'),
+        ('{"a": 1}{"a": 1}', '{"a": 1}'),
+        ('"{\\"a\\": 1}"', '{"a": 1}'),
+        ("null", "{}"),
+        (" \n", "{}"),
+        ('{"a": 1, // why', '{"a": 1, // why'),
+        ('{"a": 1}{"b": 2}', '{"a": 1}{"b": 2}'),
+        ('{"a": ', '{"a": '),
+        ("run it", "run it"),
+    ],
+)
+def test_arguments_are_repaired_where_nothing_is_lost(said: str, arguments: str) -> None:
+    for pieces in cuttings(said):
+        parts = answer(call(0, "", "c0", "f"), *(call(0, piece) for piece in pieces), Done("tool_calls"))
+        assert parts == (AnswerPart("tool_call", arguments, "c0", "f"),), pieces
+
+
+def test_a_broken_call_holds_back_those_behind_it_until_the_end() -> None:
+    poe = Dialogue()
+    assert poe.say(call(0, '{"a": oh no', "c0", "f"))[-1] == PartDelta(0, '{"a":')
+    assert poe.say(call(0, "}"), call(1, "{'b': 1}", "c1", "g"), Text("x")) == []
+    assert poe.say(Done()) == [
+        *(PartDelta(0, " oh no}"), PartFinished(0)),
+        *(PartStarted(1, "tool_call", "c1", "g"), PartDelta(1, '{"b":1}'), PartFinished(1)),
+        *(PartStarted(2, "text"), PartDelta(2, "x"), PartFinished(2), Finished("tool_calls")),
+    ]
+
+
+@pytest.mark.parametrize("end", [Done("length"), Stopped("length"), Stopped("stop")])
+@pytest.mark.parametrize("said", ['{"a": "b', '{"a": "b\\', '{"a": "b"', '{"a": [1, ', "{'a': 1", '{"a": tr', " ", ""])
+def test_arguments_that_were_cut_off_stay_as_they_are(said: str, end: Piece) -> None:
+    for pieces in cuttings(said):
+        parts = answer(call(0, "", "c0", "f"), *(call(0, piece) for piece in pieces), end)
+        assert parts == (AnswerPart("tool_call", said, "c0", "f"),), pieces
+
+
+def test_a_call_that_the_gateway_lets_through_alone_is_made_whole() -> None:
+    assert answer(call(0, "{'a': 1}", "c0", "f"), Stopped("tool_calls")) == (
+        AnswerPart("tool_call", '{"a":1}', "c0", "f"),
+    )
 
 
 def test_what_comes_for_a_call_after_its_end_is_dropped() -> None:

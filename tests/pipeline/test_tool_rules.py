@@ -5,18 +5,21 @@ from functools import partial
 from typing import Any
 
 import pytest
-from poe2openai.pipeline.again import AskAgain
 
 from poe2openai.core.errors import ErrorKind, GatewayError
+from poe2openai.pipeline.again import AskAgain
 from poe2openai.pipeline.pieces import Piece, Stopped, Thought
 from poe2openai.pipeline.tool_rules import DEMAND, ToolRules, apply
 from poe2openai.poe.events import Done, Error, Text, ToolCallDelta
 from tests.support.pipeline import run
 
 NAMES = {"get_weather_1a2b": "get weather", "clock": "clock"}
-WEATHER = [ToolCallDelta(0, "c1", "get_weather_1a2b", ""), ToolCallDelta(0, None, None, '{"city":"Paris"}')]
-CLOCK = [ToolCallDelta(1, "c2", "clock", "{}")]
-OTHER = [ToolCallDelta(2, "c3", "rm", "{"), ToolCallDelta(2, None, None, "}")]
+WEATHER: list[Piece] = [
+    ToolCallDelta(0, "c1", "get_weather_1a2b", ""),
+    ToolCallDelta(0, None, None, '{"city":"Paris"}'),
+]
+CLOCK: list[Piece] = [ToolCallDelta(1, "c2", "clock", "{}")]
+OTHER: list[Piece] = [ToolCallDelta(2, "c3", "rm", "{"), ToolCallDelta(2, None, None, "}")]
 
 
 def ruled(*batches: list[Piece], may_ask_again: bool = True, **rules: Any) -> list[Any]:

@@ -5,13 +5,13 @@ from typing import Any
 
 import orjson
 import pytest
-from poe2openai.poe.tool_history import repair
-from poe2openai.poe.tool_prompt import call_as_xml, result_as_xml
-from poe2openai.poe.tool_schema import bot_name
 
 from poe2openai.core.errors import GatewayError
 from poe2openai.core.request import Inline, Media, Message, Reasoning, Text, ToolCall, ToolResult, Url
 from poe2openai.poe.history import HistoryForm, PoeMessage, as_single_message, last_round, poe_messages
+from poe2openai.poe.tool_history import repair
+from poe2openai.poe.tool_prompt import call_as_xml, result_as_xml
+from poe2openai.poe.tool_schema import bot_name
 from tests.support.asking import ONE_ROUND, PARIS, ROME, called, gave, said
 
 FORMS: list[HistoryForm] = ["native", "xml", "text"]
@@ -188,25 +188,34 @@ def test_names_are_those_that_the_bot_was_told(form: HistoryForm) -> None:
 
 class TestLastRound:
     def test_a_conversation_that_ends_with_results_has_one(self) -> None:
-        latest = last_round(repair(ONE_ROUND))
+        latest = last_round(messages_of(*ONE_ROUND, form="native"))
         assert latest is not None
         assert [call["id"] for call in latest.calls] == ["c1", "c2"]
         assert latest.calls[0]["function"] == {"name": "weather", "arguments": '{"city":"Paris"}'}
         assert latest.results[1] == {"role": "tool", "tool_call_id": "c2", "name": "weather", "content": "rain"}
 
     def test_it_is_the_last_of_several(self) -> None:
-        latest = last_round(repair([*ONE_ROUND, called(ToolCall("c3", "clock", "{}")), gave("c3", "noon")]))
+        turns = [*ONE_ROUND, called(ToolCall("c3", "clock", "{}")), gave("c3", "noon")]
+        latest = last_round(messages_of(*turns, form="native"))
         assert latest is not None
         assert [call["id"] for call in latest.calls] == ["c3"]
         assert [result["tool_call_id"] for result in latest.results] == ["c3"]
 
+    @pytest.mark.parametrize("after", [said("user", ""), Message("assistant", (Reasoning("hm"),)), said("assistant")])
+    def test_what_says_nothing_does_not_come_after_it(self, after: Message) -> None:
+        assert last_round(messages_of(*ONE_ROUND, after, form="native"))
+
     @pytest.mark.parametrize("after", [said("assistant", "Sunny."), said("user", "Thanks")])
     def test_a_conversation_that_went_on_has_none(self, after: Message) -> None:
-        assert last_round(repair([*ONE_ROUND, after])) is None
+        assert last_round(messages_of(*ONE_ROUND, after, form="native")) is None
+
+    @pytest.mark.parametrize("form", ["xml", "text"])
+    def test_other_forms_have_none(self, form: HistoryForm) -> None:
+        assert last_round(messages_of(*ONE_ROUND, form=form)) is None
 
     @pytest.mark.parametrize("history", [[], [said("user", "Hi")], [said("user", "Hi"), said("assistant", "Hello")]])
     def test_a_conversation_without_calls_has_none(self, history: list[Message]) -> None:
-        assert last_round(repair(history)) is None
+        assert last_round(messages_of(*history, form="native")) is None
 
 
 class TestSingleMessage:

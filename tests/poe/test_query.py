@@ -4,11 +4,11 @@ from typing import Any
 
 import orjson
 import pytest
-from poe2openai.poe.tool_prompt import RESULT_TAG
 
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.request import Media, Message, ModelRequest, Sampling, Text, ToolCall, Url
 from poe2openai.poe.query import CONTINUE, BotPolicy, Wording, build_query
+from poe2openai.poe.tool_prompt import RESULT_TAG
 from tests.support.asking import CLOCK, ONE_ROUND, PARIS, WEATHER, called, gave, said
 
 NO_POLICY = BotPolicy()

@@ -1,5 +1,6 @@
 """Agents in Python environments of their own, made when a test first wants one: their pins contradict the project's."""
 
+import functools
 import hashlib
 import json
 import os
@@ -73,12 +74,17 @@ def agent_python(requirements: str, home: Path, newest: tuple[int, int] = (3, 99
     if not folder.exists():
         if sys.version_info[:2] > newest:
             pytest.skip(f"{wanted.stem} needs Python {newest[0]}.{newest[1]} or older")
-        _make(folder, wanted)
+        if reason := _failure(folder, wanted):
+            pytest.skip(f"{wanted.stem} cannot be installed here: {reason}")
     return AgentPython(folder, home)
 
 
-def _make(folder: Path, requirements: Path) -> None:
-    """Made beside its place and moved there, so that half an environment is never taken for a whole one."""
+@functools.cache
+def _failure(folder: Path, requirements: Path) -> str:
+    """What came in the way of making an environment, which is tried once; `""` where nothing did.
+
+    It is made beside its place and moved there, so that half of one is never taken for a whole one.
+    """
     building = folder.with_name(f"{folder.name}.{os.getpid()}")
     uv = [sys.executable, "-m", "uv", "--quiet"]
     python = str(building / "bin" / "python")
@@ -92,4 +98,5 @@ def _make(folder: Path, requirements: Path) -> None:
         building.rename(folder)
     except (OSError, subprocess.SubprocessError) as error:
         shutil.rmtree(building, ignore_errors=True)
-        pytest.skip(f"{requirements.stem} cannot be installed here: {type(error).__name__}")
+        return type(error).__name__
+    return ""

@@ -85,7 +85,7 @@ def make_tool_gateway(
     plain = entry("no-tools", supported_features=[], parameters=[])
     listed = [entry(name, supported_features=["tools"], parameters=[]) for name in _LISTED]
     poe.route("GET /v1/models", json_reply(200, {"object": "list", "data": [plain, *listed]}))
-    gateway = make_gateway(command=command, MODELS_YAML=MODELS_YAML, **variables)
+    gateway = make_gateway({"MODELS_YAML": MODELS_YAML, **variables}, command=command)
     with gateway.client() as client:
         known = client.request("GET", "/v1/models").json()["data"]
     assert _LISTED[0] in {model["id"] for model in known}

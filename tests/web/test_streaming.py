@@ -9,7 +9,7 @@ import pytest
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import AnswerEvent, Failed, Finished, PartDelta, PartFinished, PartStarted, Started
 from poe2openai.gateway.record import RequestRecord
-from poe2openai.web.hang_up import HangUpWatcher
+from poe2openai.web.hang_up import ClientGone, HangUpWatcher
 from poe2openai.web.streaming import PING, AnswerBrokeOff, next_ping, stream_answer, whole_answer
 
 ERROR = GatewayError(ErrorKind.UPSTREAM_CUT_OFF, "cut off")
@@ -110,6 +110,17 @@ def test_a_body_that_nobody_read_closes_the_answer_too() -> None:
     source.body()
     source.response.close()
     assert (source.closed, source.ended) == (1, 1)
+
+
+def test_an_answer_that_notices_a_hang_up_ends_quietly() -> None:
+    def generate() -> Generator[list[AnswerEvent]]:
+        yield OPENING
+        raise ClientGone
+
+    source = Source()
+    assert list(source.body(batches=generate())) == [b"Started PartStarted PartDelta"]
+    source.response.close()
+    assert (source.ended, source.record.hung_up) == (1, True)
 
 
 def test_a_whole_answer_is_folded() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.support.agent_python import AgentPython, agent_python
 from tests.support.bot_server import FILE_NAME, FILE_TEXT
 from tests.support.gateway import Gateway
-from tests.wire.conftest import Workshop
+from tests.support.workshop import Workshop
 
 OPTIONS = [
     "--yes-always",

@@ -5,7 +5,7 @@ import pytest
 from tests.support.agent_python import AgentPython
 from tests.support.bot_server import FILE_NAME, FILE_TEXT, SAID
 from tests.support.gateway import Gateway
-from tests.wire.conftest import Workshop
+from tests.support.workshop import Workshop
 
 LOOPS = ["loop:native-agent", "loop:plain-agent", "stream:native-agent", "stream:plain-agent"]
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.agent_python import AgentPython
 from tests.support.bot_server import FILE_NAME, FILE_TEXT, SAID
 from tests.support.gateway import Gateway
-from tests.wire.conftest import Workshop
+from tests.support.workshop import Workshop
 
 # An environment may have to be made first.
 pytestmark = pytest.mark.timeout(200)

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from tests.support.bot_server import FILE_NAME, FILE_TEXT, SAID, SECOND_NAME, TOLD, TWO_FILES
 from tests.support.gateway import Gateway
-from tests.wire.conftest import Workshop
+from tests.support.workshop import Workshop
 
 Clients = Callable[..., openai.OpenAI]
 Messages = list[ChatCompletionMessageParam]
@@ -87,7 +87,7 @@ class TestLoops:
             text, calls, reason = gather(stream)
             assert reason == expected
             said.append(text)
-            messages.append({"role": "assistant", "content": text, "tool_calls": calls})  # type: ignore[misc]
+            messages.append({"role": "assistant", "content": text, "tool_calls": calls})
             for call in calls:
                 done = workshop.call(call["function"]["name"], call["function"]["arguments"])
                 messages.append({"role": "tool", "tool_call_id": call["id"], "content": done})
@@ -163,7 +163,7 @@ class TestLoops:
         assert workshop.holds(FILE_NAME)
 
 
-def gather(stream: Iterable[Any]) -> tuple[str, list[dict[str, Any]], str | None]:
+def gather(stream: Iterable[Any]) -> tuple[str, list[Any], str | None]:
     """Text, calls and finish reason of a stream, put together as agents do it by hand."""
     text, reason = "", None
     calls: dict[int, dict[str, Any]] = {}

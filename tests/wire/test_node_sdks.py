@@ -12,7 +12,7 @@ from tests.support.bot_server import FILE_NAME, FILE_TEXT, SAID
 from tests.support.gateway import Gateway
 from tests.support.poe_script import cut, done, error, error_reply, json_event, pause, text, tool_call
 from tests.support.scripted_poe import ScriptedPoe
-from tests.wire.conftest import Workshop
+from tests.support.workshop import Workshop
 
 SOURCES = Path(__file__).resolve().parents[1] / "support" / "node"
 INSTALL = ["npm", "install", "--prefer-offline", "--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0"]

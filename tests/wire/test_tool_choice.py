@@ -134,7 +134,7 @@ class TestRequired:
     def test_a_ping_is_nothing_that_was_sent(self, make_gateway: GatewayFactory, poe: ScriptedPoe) -> None:
         gateway = make_tool_gateway(make_gateway, poe, STREAM_PING_SECONDS="0.4")
         called, failing = fresh_bot(), fresh_bot()
-        late = [pause(0.8), text("no call"), done()]
+        late: list[Step] = [pause(0.8), text("no call"), done()]
         poe.script(called, late)
         poe.script(called, NATIVE_CALL)
         assert parsed(calls_of(ask(gateway, called, tool_choice="required"))) == parsed([PARIS])

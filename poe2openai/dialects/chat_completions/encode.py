@@ -44,6 +44,7 @@ class ChunkEncoder:
         self._shared = {"id": id, "object": "chat.completion.chunk", "created": created, "model": model}
         self._choices = [_ChoiceEncoder(self._shared, index, include_usage, functions) for index in range(n)]
         self._first = self._choices[0]
+        self._started = False
         self._unfinished = n
         self._usage: Usage | None = None
 
@@ -63,11 +64,18 @@ class ChunkEncoder:
             case PartFinished():
                 return b""
             case Started():
-                return choice.start()
+                return self._start()
             case Finished(reason, usage):
                 return choice.finish(reason) + self._end(usage)
             case Failed(error):
                 return sse.frame(error_body(error))
+
+    def _start(self) -> bytes:
+        """All choices begin together and in order: OpenAI's SDKs put them into a list by it."""
+        if self._started:
+            return b""
+        self._started = True
+        return b"".join([choice.start() for choice in self._choices])
 
     def _end(self, usage: Usage | None) -> bytes:
         """After the last choice, what is said once for all of them."""

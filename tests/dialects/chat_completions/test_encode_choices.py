@@ -51,7 +51,7 @@ def test_choices_travel_interleaved_and_end_once() -> None:
         (choice,) = chunk.choices
         by_choice[choice.index] = by_choice.get(choice.index, "") + (choice.delta.content or "")
     assert by_choice == {0: "one", 1: "two"}
-    assert [chunk.choices[0].index for chunk in chunks if chunk.choices[0].delta.role] == [1, 0]
+    assert [chunk.choices[0].index for chunk in chunks if chunk.choices[0].delta.role] == [0, 1]
     assert [chunk.choices[0].index for chunk in chunks if chunk.choices[0].finish_reason] == [1, 0]
 
 
