@@ -145,6 +145,8 @@ class _Scanner:
             case "/wrapper" | "/invoke" if self._wrappers or (self._calls and self._blank):
                 self._wrappers -= min(self._wrappers, int(found.kind == "/wrapper"))
                 self._at = found.end
+                if self._blank:  # white space between two tags of a call
+                    self._space.clear()
             case _:
                 self._say_up_to(found.end)
         return True

@@ -118,7 +118,7 @@ class _Matching:
                     self._rounds += 1
                     self._blocks += not self._block_is_open
                 calls.append(Call(part, self._rounds, self._blocks))
-            else:
+            elif not _is_blank_text(part):
                 said.append(part)
         if calls:
             self._open(Round(said, calls))
@@ -195,4 +195,8 @@ def has_tools(message: Message) -> bool:
 
 def is_blank(message: Message) -> bool:
     """Whether the assistant says nothing here."""
-    return message.role == "assistant" and all(type(part) is Text and not part.text.strip() for part in message.parts)
+    return message.role == "assistant" and all(_is_blank_text(part) for part in message.parts)
+
+
+def _is_blank_text(part: Part) -> bool:
+    return type(part) is Text and not part.text.strip()

@@ -234,6 +234,11 @@ CORPUS = [
         (ASKED, said("assistant"), said("assistant", "", " \n"), called(call()), said("assistant"), gave("c1", "sun")),
         (ASKED, called(call()), gave("c1", "sun")),
     ),
+    Damaged(
+        "white space beside calls",
+        (ASKED, mixed("assistant", Text("\n\n"), Text("I look."), Text(""), call()), gave("c1", "sun")),
+        (ASKED, called(call(), text="I look."), gave("c1", "sun")),
+    ),
     Damaged("an empty message without tools near", (ASKED, said("assistant"), WENT_ON), (ASKED, WENT_ON)),
     Damaged(
         "a tool's message without a result",
