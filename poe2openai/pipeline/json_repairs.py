@@ -38,7 +38,7 @@ _PUNCTUATION = re.compile(r"[\s{}\[\](),:;]*")
 _PUNCTUATION_AND_QUOTES = re.compile(r"[\s{}\[\](),:;\"'`“”‘’]*")
 _PUNCTUATION_BEFORE_COLON = re.compile(r"[\s\"'`“”‘’]*")
 _BARE_STRING = re.compile(r"[^\W\d][\w-]*")
-_BARE_SCALAR = re.compile(r"[\w.+-]+")
+_BARE_SCALAR = re.compile(r"[\w.+-]*")
 _OUTSIDE_STRINGS = re.compile(r'("[^"]*"?)|\s+')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _SPELLINGS: dict[str, bool | None] = {"true": True, "false": False, "null": None, "none": None}
@@ -256,18 +256,16 @@ class _Writer:
 
     def _find_scalar(self, value: float | bool | None) -> str:
         """The value as it is written, if that is JSON."""
-        found = _BARE_SCALAR.match(self._original, self._skip(_PUNCTUATION_AND_QUOTES, self._position))
-        if found is None:
-            raise _Lost
-        self._position = found.end()
-        written = found[0]
+        start = self._skip(_PUNCTUATION_AND_QUOTES, self._position)
+        self._position = self._skip(_BARE_SCALAR, start)
+        written = self._original[start : self._position]
         if value is None or isinstance(value, bool):
-            if _SPELLINGS.get(written.lower(), written) is not value:
-                raise _Lost
-            return orjson.dumps(value).decode()
-        if not math.isfinite(value) or _as_number(written) != value:
+            found, json = _SPELLINGS.get(written.lower(), written) is value, orjson.dumps(value).decode()
+        else:
+            found, json = _is_number(written, value), written if _NUMBER.fullmatch(written) else str(value)
+        if not found:
             raise _Lost
-        return written if _NUMBER.fullmatch(written) else str(value)
+        return json
 
     def _skip(self, what: re.Pattern[str], place: int) -> int:
         found = what.match(self._original, place)
@@ -278,8 +276,8 @@ def _as_string(text: str) -> str:
     return orjson.dumps(text).decode()
 
 
-def _as_number(written: str) -> float | None:
+def _is_number(written: str, value: float) -> bool:
     try:
-        return float(written)
-    except ValueError:
-        return None
+        return math.isfinite(value) and float(written) == float(value)
+    except (ValueError, OverflowError):
+        return False

@@ -47,11 +47,7 @@ class Schema:
             return None
         if visits * min(self._measure.cycles, 1000) ** depth > _MOST_VISITS_TO_TELL:
             return "value does not match the schema"
-        try:
-            self._validator.validate(value)
-        except ValueError as error:
-            return _told(error)
-        return None
+        return _told(next(self._validator.iter_errors(value)))
 
 
 def _told(error: Any) -> str:

@@ -28,7 +28,7 @@ class Call:
         self._value: list[str] = []
         self._value_schema: Schema = {}
         self._flows = False
-        self._may_go = False
+        self.committed = False  # it may go out, so that it cannot become text again
 
     @property
     def is_whole(self) -> bool:
@@ -58,7 +58,7 @@ class Call:
         """A piece of the value that is open."""
         if self._flows:
             self._said.append(_json(text)[1:-1])
-            self._may_go = self._may_go or self._streams
+            self.committed = self.committed or self._streams
         else:
             self._value.append(text)
 
@@ -72,7 +72,7 @@ class Call:
 
     def taken(self) -> list[ToolCallDelta]:
         """What may go out by now."""
-        return self._out() if self._may_go and self._said else []
+        return self._out() if self.committed and self._said else []
 
     def finish(self) -> list[ToolCallDelta]:
         self._said.append("}")

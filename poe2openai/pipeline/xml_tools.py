@@ -109,7 +109,7 @@ class _Scanner:
         self._read("")
         reason = done.reason
         while not self.ended and (self._state != self._outside or self._at < len(self._text)):
-            if self._call is not None and self._state == self._in_value and self._call.begun:
+            if self._call is not None and self._state == self._in_value and self._call.committed:
                 self._call.add(self._rest())
                 self._close_cut_call()
                 return Done("length")

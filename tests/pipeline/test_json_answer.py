@@ -182,6 +182,10 @@ def test_beside_a_tool_call_content_is_not_judged(text: str, whole: bool) -> Non
         assert not shaped.notes
 
 
+def test_several_texts_may_come_at_once() -> None:
+    assert Shaped([[Text('{"city'), Text('": "Rome'), Text('"}'), Done()]], CITY).text == '{"city": "Rome"}'
+
+
 def test_the_gateway_s_own_end_is_an_end() -> None:
     assert Shaped([[Text('{"city": "Rome"} x'), Stopped("stop")]], CITY).pieces == [
         Text('{"city": "Rome"}'),

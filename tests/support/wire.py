@@ -146,6 +146,10 @@ class Client:
         self.send(chat_bytes(key=key, headers=headers, **fields))
         return self.response()
 
+    def post_json(self, target: str, body: Any, *, key: str = KEY) -> Response:
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+        return self.request("POST", target, json.dumps(body).encode(), headers)
+
     def response(self) -> Response:
         self._last = Response(self.socket, self._timeout)
         return self._last
