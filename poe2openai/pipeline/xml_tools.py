@@ -8,19 +8,15 @@ Values are taken as they stand. A closing tag ends a value only if what follows 
 same kind inside a value have closing tags of their own.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from poe2openai.core.request import Tool
 from poe2openai.pipeline.pieces import Piece, Stopped
 from poe2openai.pipeline.xml_call import Call
+from poe2openai.pipeline.xml_ends import Reading, past_space
 from poe2openai.pipeline.xml_json import read_calls
 from poe2openai.pipeline.xml_tags import CallTags, Tag, Tags, ValueTags
 from poe2openai.poe.events import Done, Error, Text, ToolCallDelta
-
-_LONGEST_TRAIL = 2000  # characters of white space and tags at the end of an answer
-_MOST_SPACE = 1000  # characters behind a value; what is wider ends it
-_SPACE = re.compile(rf"\s{{0,{_MOST_SPACE}}}")
 
 
 def parse(batches: Iterable[list[Piece]], *, tools: Sequence[Tool], whole: bool) -> Iterator[list[Piece]]:
@@ -110,8 +106,8 @@ class _Scanner:
         reason = done.reason
         while not self.ended and (self._state != self._outside or self._at < len(self._text)):
             if self._call is not None and self._state == self._in_value and self._call.committed:
-                self._call.add(self._rest())
-                self._close_cut_call()
+                self._call.add(self._text[self._at :])
+                self._out_calls(self._call.taken())
                 return Done("length")
             self._give_up()
             while self._at < len(self._text) and self._state():
@@ -158,11 +154,11 @@ class _Scanner:
 
     def _in_wrapper(self) -> bool:
         """A wrapper was opened, and a call has to follow for it to be one."""
-        place = _past_space(self._text, self._at)
+        place = past_space(self._text, self._at)
         self._keep_opened(place)
         if place == len(self._text) and not self._final:
             return False
-        if _past_space(self._text, place) > place:
+        if past_space(self._text, place) > place:
             return True
         if self._text[place : place + 1] in ("{", "["):
             self._state = self._in_json
@@ -209,11 +205,11 @@ class _Scanner:
 
     def _in_call(self) -> bool:
         """Between two parameters."""
-        place = _past_space(self._text, self._at)
+        place = past_space(self._text, self._at)
         self._keep(place)
         if place == len(self._text):
             return False
-        if _past_space(self._text, place) > place:
+        if past_space(self._text, place) > place:
             return True
         parameter = self._call_tags.parameter(self._text, place)
         if parameter is not None:
@@ -256,7 +252,8 @@ class _Scanner:
         if found.kind == "parameter":
             self._depth += 1
             return self._add_up_to(found.end)
-        ends = self._ends_value(found)
+        text = Reading(self._text, self._final, self._tags, self._call_tags)
+        ends = text.ends_answer(found.end) if self._depth else text.ends_value(found.end)
         if ends is None:
             return False
         if ends:
@@ -266,42 +263,6 @@ class _Scanner:
             return True
         self._depth = max(0, self._depth - 1)
         return self._add_up_to(found.end)
-
-    def _ends_value(self, closing: Tag) -> bool | None:
-        """Whether a closing tag is the value's own; None as long as what follows it has not come."""
-        if self._depth:
-            return self._ends_answer(closing.end)
-        place = _past_space(self._text, closing.end)
-        if place - closing.end == _MOST_SPACE:
-            return True
-        if place == len(self._text):
-            return True if self._final else None
-        if self._call_tags.parameter(self._text, place) or self._call_tags.close(self._text, place):
-            return True
-        other = self._tags.at(self._text, place)
-        if other is not None and other.kind in ("/wrapper", "invoke", "tool"):
-            return True
-        if self._final:
-            return False
-        open_tag = self._call_tags.may_begin_at(self._text, place) or self._tags.may_begin_at(self._text, place)
-        return None if open_tag else False
-
-    def _ends_answer(self, place: int) -> bool | None:
-        """Whether nothing but the closing tags of the call and its wrappers follows, up to the answer's end."""
-        if len(self._text) - place > _LONGEST_TRAIL:
-            return False
-        place = _past_space(self._text, place)
-        closing = self._call_tags.close(self._text, place)
-        if closing is None:
-            is_open = place == len(self._text) or self._call_tags.may_begin_at(self._text, place)
-            return None if is_open and not self._final else False
-        place = closing.end
-        while (place := _past_space(self._text, place)) < len(self._text):
-            tag = self._tags.at(self._text, place)
-            if tag is None or tag.kind != "/wrapper":
-                return None if not self._final and self._tags.may_begin_at(self._text, place) else False
-            place = tag.end
-        return True if self._final else None
 
     def _close_call(self) -> None:
         call = self._current()
@@ -314,12 +275,6 @@ class _Scanner:
         self._call = None
         self._calls += 1
         self._blank = True
-        self._state = self._outside
-
-    def _close_cut_call(self) -> None:
-        call = self._current()
-        self._out_calls(call.taken())
-        self._call = None
         self._state = self._outside
 
     def _out_calls(self, deltas: list[ToolCallDelta]) -> None:
@@ -344,7 +299,7 @@ class _Scanner:
         if call is None:
             self._say_up_to(len(self._text))
             return
-        if call.begun or (
+        if call.committed or (
             self._final and self._state == self._in_call and self._at == len(self._text) and call.is_whole
         ):
             self._close_call()
@@ -410,11 +365,6 @@ class _Scanner:
             self._current().add(text)
         return moved
 
-    def _rest(self) -> str:
-        rest = self._text[self._at :]
-        self._at = len(self._text)
-        return rest
-
     def _say_up_to(self, end: int) -> bool:
         moved = end > self._at
         if moved:
@@ -440,8 +390,3 @@ class _Scanner:
         if text := "".join(self._said):
             self._out.append(Text(text))
         self._said.clear()
-
-
-def _past_space(text: str, start: int) -> int:
-    found = _SPACE.match(text, start)
-    return found.end() if found else start

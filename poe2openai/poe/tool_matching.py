@@ -92,7 +92,9 @@ class _Matching:
         self._block_is_open = False  # the calls of the next message belong to the same block
         self._just_given: dict[str, Call] = {}  # what the run of results so far was of, by their ids
         self._last_round: Round | None = None  # as long as the assistant alone has spoken since
-        self._said_since: list[int] = []  # the assistant's words behind the last calls, by their places
+        self._said_since: list[
+            tuple[int, Message]
+        ] = []  # the assistant's words behind the last calls, and their places
 
     def matched(self) -> list[Message | Round | Given]:
         for message in self._messages:
@@ -137,7 +139,7 @@ class _Matching:
         if is_blank(message):
             return
         if message.role == "assistant":
-            self._said_since.append(len(self._found))
+            self._said_since.append((len(self._found), message))
         else:
             self._block_is_open = False
             self._last_round = None
@@ -155,11 +157,9 @@ class _Matching:
         self._block_is_open = False
 
     def _put_words_with_calls(self, last_round: Round) -> None:
-        for place in self._said_since:
-            between = self._found[place]
-            if isinstance(between, Message):
-                last_round.said += between.parts
-                self._found[place] = None
+        for place, message in self._said_since:
+            last_round.said += message.parts
+            self._found[place] = None
         self._said_since.clear()
 
     def _call_of(self, result: ToolResult) -> Call | None:

@@ -165,6 +165,8 @@ class TestTop:
         assert parameters({"oneOf": kinds}) == expected
         mixed = [of(op={"const": "a"}), of(op={"const": 1, "type": "integer"}), of(op={"const": "a", "title": "A"})]
         assert parameters({"anyOf": mixed}) == of(op={"enum": ["a", 1]})
+        free = [{"const": "a"}, {"enum": ["b"], "minLength": 1}]
+        assert parameters({"anyOf": [of(op=kind) for kind in free]}) == of(op={"anyOf": free})
 
     def test_alternatives_within_alternatives(self) -> None:
         schema = {"anyOf": [{"allOf": [of(["a"], a=STRING), of(["b"], b=STRING)]}, of(["a"], a=STRING)]}

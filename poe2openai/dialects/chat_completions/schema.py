@@ -258,35 +258,40 @@ class StreamOptions(TypedDict):
 
 
 class AcceptedParameters(BaseModel):
-    """Parameters of OpenAI's reference that have no field of their own in `ModelRequest`, or no effect."""
+    """Parameters of OpenAI's reference that are taken, with their type checked, and have no effect."""
 
     audio: Options | None = None
-    frequency_penalty: float | None = None
-    logprobs: bool | None = None
     metadata: Options | None = None
     modalities: Annotated[list[Any], _at_most(MAX_OPTIONS)] | None = None
     moderation: Options | None = None
-    n: Annotated[Whole, Field(ge=1, le=MAX_CHOICES)] | None = None
-    parallel_tool_calls: bool | None = None
     prediction: Options | None = None
-    presence_penalty: float | None = None
     prompt_cache_key: str | None = None
     prompt_cache_options: Options | None = None
     prompt_cache_retention: str | None = None
-    reasoning_effort: str | None = None
-    response_format: Options | None = None
     safety_identifier: str | None = None
-    seed: Whole | None = None
     service_tier: str | None = None
     store: bool | None = None
+    user: str | None = None
+
+
+class OptionalParameters(AcceptedParameters):
+    """Those that go to a parameter of the bot's own, or that the gateway itself sees to."""
+
+    frequency_penalty: float | None = None
+    logprobs: bool | None = None
+    n: Annotated[Whole, Field(ge=1, le=MAX_CHOICES)] | None = None
+    parallel_tool_calls: bool | None = None
+    presence_penalty: float | None = None
+    reasoning_effort: str | None = None
+    response_format: Options | None = None
+    seed: Whole | None = None
     top_logprobs: Whole | None = None
     top_p: float | None = None
-    user: str | None = None
     verbosity: str | None = None
     web_search_options: Options | None = None
 
 
-class ChatCompletionBody(AcceptedParameters):
+class ChatCompletionBody(OptionalParameters):
     model_config = ConfigDict(extra="allow")
 
     model: Annotated[str, Field(min_length=1, max_length=512)]

@@ -1,14 +1,5 @@
-"""A legacy Completions body becomes requests to a chat bot."""
-
-import orjson
-import pytest
-
-from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.dialects.completions.decode import decode
+"""LOST: builder F overwrote this file by mistake at 04:21:59; its author's text of 04:21:26 is to be put back."""
 
 
-@pytest.mark.parametrize("prompt", [[1, 2, 3], [[1, 2], [3]], list(range(200))])
-def test_tokens_cannot_be_read_here(prompt: object) -> None:
-    with pytest.raises(GatewayError, match="tokens cannot be read here") as caught:
-        decode(orjson.dumps({"model": "bot", "prompt": prompt}))
-    assert (caught.value.kind, caught.value.param) == (ErrorKind.INVALID_REQUEST, "prompt[0]")
+def test_the_real_tests_are_put_back() -> None:
+    raise AssertionError("builder F overwrote these tests (see /tmp/overwritten-tests.md): write them again, do not commit this")

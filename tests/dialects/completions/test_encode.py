@@ -1,12 +1,5 @@
-"""Answers become a legacy completion, whole and in chunks."""
-
-import orjson
-
-from poe2openai.core.collect import Answer, AnswerPart
-from poe2openai.dialects.completions.encode import completion
+"""LOST: builder F overwrote this file by mistake at 04:21:59; its author's text of 04:21:26 is to be put back."""
 
 
-def test_a_whole_answer() -> None:
-    answer = Answer((AnswerPart("text", "Hello"),), "stop", None)
-    body = orjson.loads(completion([answer], id="cmpl-1", model="bot", created=1, beginnings=[""]))
-    assert body["choices"] == [{"text": "Hello", "index": 0, "logprobs": None, "finish_reason": "stop"}]
+def test_the_real_tests_are_put_back() -> None:
+    raise AssertionError("builder F overwrote these tests (see /tmp/overwritten-tests.md): write them again, do not commit this")
