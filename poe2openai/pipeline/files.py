@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 from poe2openai.pipeline.pieces import joined
-from poe2openai.poe.events import Done, File, PoeEvent, Text
+from poe2openai.poe.events import Done, File, PoeEvent, Text, ToolCallDelta
 
 _BREAKS_LABEL = re.compile(r"[\\\[\]`<]")
 _REFERENCE = re.compile(r"(\[[^\[\]]*\])\[([^\[\]]+)\]")
@@ -16,7 +16,7 @@ def link(batches: Iterable[list[PoeEvent]]) -> Iterator[list[PoeEvent]]:
     """No `File` comes out. What the text itself shows already, or an earlier file, is not shown again."""
     page = _Page()
     for batch in batches:
-        if not batch:
+        if not batch or (len(batch) == 1 and type(batch[0]) is ToolCallDelta):
             yield batch
         elif len(batch) == 1 and type(event := batch[0]) is Text and page.gap is None:
             page.texts.append(event.text)

@@ -62,6 +62,11 @@ class Opening:
         self._text = ""
         self._dropped: list[str] = []
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was fed yet."""
+        return not self._text and not self._dropped
+
     def feed(self, text: str) -> str | None:
         """The answer so far, once it is certain that it has begun; nothing is to be fed after that."""
         self._text += text

@@ -16,7 +16,7 @@ def settle(batches: Iterable[list[PoeEvent]], *, hold: bool, note: Callable[[str
     """No `Replace` and no progress comes out; with `hold` nothing does before the end."""
     settler = _Settler(hold, note)
     for batch in batches:
-        if not batch:
+        if not batch or (len(batch) == 1 and type(batch[0]) is ToolCallDelta and settler.calls_flow):
             yield batch
         elif settler.flows and len(batch) == 1 and type(event := batch[0]) is Text and event.index == 0:
             settler.sent.append(event.text)
@@ -31,6 +31,7 @@ class _Settler:
     def __init__(self, hold: bool, note: Callable[[str], None]) -> None:
         self.sent: list[str] = []
         self.flows = False
+        self.calls_flow = False  # pieces of tool calls go out as they are
         self._note = note
         self._beginning = _Beginning(progress_counts=True)
         self._held: list[PoeEvent] = []
@@ -39,7 +40,9 @@ class _Settler:
         self._answers = _Answers()
 
     def take(self, batch: list[PoeEvent]) -> list[PoeEvent]:
-        return joined(out for event in batch for chosen in self._answers.choose(event) for out in self._state(chosen))
+        events = joined(out for event in batch for chosen in self._answers.choose(event) for out in self._state(chosen))
+        self.calls_flow = self.flows or (self._state == self._begin and self._beginning.holds_nothing)
+        return events
 
     def _begin(self, event: PoeEvent) -> list[PoeEvent]:
         """Nothing of the text is certain to be the answer."""
@@ -104,6 +107,10 @@ class _Beginning:
         self.over = False
         self._opening = Opening()
         self._alone = progress_counts
+
+    @property
+    def holds_nothing(self) -> bool:
+        return self._opening.is_empty
 
     def admit(self, event: PoeEvent) -> list[PoeEvent]:
         if self.over:

@@ -31,7 +31,7 @@ def apply(batches: Iterable[list[Piece]], rules: ToolRules, *, may_ask_again: bo
     """Raises `AskAgain` for an answer that calls no tool though it had to, as long as nothing was sent."""
     judge = _Judge(rules, may_ask_again=may_ask_again)
     for batch in batches:
-        if len(batch) == 1 and type(batch[0]) is Text and not rules.required:
+        if len(batch) == 1 and judge.has_nothing_to_do_with(batch[0]):
             yield batch
             continue
         passed: list[Piece] = []
@@ -61,6 +61,14 @@ class _Judge:
         self._held: list[Piece] = []  # text, as long as a call has yet to come
         self._calls: dict[int, _Call] = {}  # the latest of each index
         self._called = False
+
+    def has_nothing_to_do_with(self, piece: Piece) -> bool:
+        if type(piece) is Text:
+            return not self._rules.required
+        if type(piece) is not ToolCallDelta or piece.id is not None or piece.name is not None or self._held:
+            return False
+        call = self._calls.get(piece.index)
+        return call is not None and call.allowed
 
     def take(self, piece: Piece) -> list[Piece]:
         match piece:

@@ -81,7 +81,8 @@ class CallTags:
             self._closing = re.compile(r"</invoke\s*>")
             self._begun = _Beginning(["<parameter", "</invoke"])
         else:
-            self.opening = re.compile(r"<(?P<parameter>[A-Za-z_][\w.-]{0,127})\s*(?P<empty>/?)>")
+            reserved = rf"(?!(?:{'|'.join(sorted(RESERVED))})[\s/>])"
+            self.opening = re.compile(rf"<{reserved}(?P<parameter>[A-Za-z_][\w.-]{{0,127}})\s*(?P<empty>/?)>")
             self._closing = re.compile(rf"</{re.escape(tool)}\s*>")
             self._begun = _Beginning([f"</{tool}"], any_name=True)
 

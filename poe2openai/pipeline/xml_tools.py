@@ -220,8 +220,11 @@ class _Scanner:
             return True
         other = self._tags.at(self._text, place)
         if other is not None and other.kind in ("/wrapper", "invoke", "tool", "result"):
-            self._keep(place)
-            self._close_call()
+            # Its own closing tag was forgotten.
+            if self._current().is_whole or self._current().committed:
+                self._close_call()
+            else:
+                self._give_up()
             return True
         if not self._final and (
             self._call_tags.may_begin_at(self._text, place) or self._tags.may_begin_at(self._text, place)

@@ -3,18 +3,26 @@
 A batch holds all events of one read, adjacent texts joined, so that cost goes with reads and not with events.
 """
 
-import json  # noqa: TID251 - it alone reads the lone surrogates that bots in JavaScript send
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, cast
-
-import orjson
 
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import FinishReason
 from poe2openai.core.turns import give_way
 from poe2openai.poe.errors import error_from_event
+from poe2openai.poe.event_values import (
+    SURROGATES,
+    ArgumentsForm,
+    json_text,
+    object_of,
+    plain_texts,
+    string_of,
+    text_of,
+    without_surrogates,
+)
 from poe2openai.poe.sse import EventSplitter, EventTooLarge, parse_block
 
 
@@ -72,7 +80,6 @@ PoeEvent = Text | Replace | File | ToolCallDelta | Done | Error
 
 # How an event stream begins: a comment or a field that the specification knows.
 _STREAM_OPENING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?::|event:|data:|id:|retry:)")
-_SURROGATES = re.compile("[\ud800-\udfff]")
 # A read that brought so many bytes is part of a burst: the next one will find more, and wait for nobody. Others run
 # after each stretch of a burst, which takes a few milliseconds, at worst some thirty.
 _WIDE = 4096
@@ -112,11 +119,12 @@ class _Form:
         self.line_end = line_end
         self.blank_line = line_end + line_end
         self.text = b"event: text" + line_end + b"data: "
+        self.json = b"event: json" + line_end + b"data: "
         self.done = b"event: done" + line_end + b"data: {}"
 
 
 _CRLF, _LF = _Form(b"\r\n"), _Form(b"\n")
-_LONE_BEGINNING = _CRLF.text
+_LONGEST_OPENING = len(_CRLF.text)
 
 
 class _EventReader:
@@ -128,12 +136,13 @@ class _EventReader:
         self._splitter = EventSplitter()
         self._opening = b""
         self._high_surrogate = ""
+        self._call_form: ArgumentsForm | None = None
         self._reason: FinishReason | None = None
         self._batch: list[PoeEvent] = []
 
     def feed(self, chunk: bytes) -> list[PoeEvent]:
-        if (text := self._lone_text(chunk)) is not None:
-            return [Text(text)]
+        if (event := self._lone_event(chunk)) is not None:
+            return [event]
         self._batch = []
         if chunk:
             if len(self._opening) < 64:
@@ -152,18 +161,25 @@ class _EventReader:
             return GatewayError(ErrorKind.UPSTREAM_INVALID, "Poe's answer was no event stream.")
         return GatewayError(ErrorKind.UPSTREAM_CUT_OFF, "Poe's answer was cut off before its end.")
 
-    def _lone_text(self, chunk: bytes) -> str | None:
-        """What nearly every read of a live stream brings: one plain text event and nothing else."""
+    def _lone_event(self, chunk: bytes) -> Text | ToolCallDelta | None:
+        """What nearly every read of a live stream brings: one plain piece of text, or of a call, and nothing else."""
+        opening = chunk[:_LONGEST_OPENING]
+        is_text = opening == _CRLF.text
         if (
-            not chunk.startswith(_LONE_BEGINNING)
+            not (is_text or opening == _CRLF.json)
             or chunk.count(b"\n") != 3
             or not chunk.endswith(b"\r\n\r\n")
             or not self._splitter.is_between_events
             or self._high_surrogate
         ):
             return None
-        payload = chunk[len(_LONE_BEGINNING) : -4]
-        return None if b"\r" in payload else _text_of(payload)
+        payload = chunk[_LONGEST_OPENING:-4]
+        if b"\r" in payload:
+            return None
+        if is_text:
+            text = text_of(payload)
+            return None if text is None else Text(text)
+        return self._arguments([payload])
 
     def _read(self, chunk: bytes) -> None:
         block, rest = self._splitter.open(chunk)
@@ -179,30 +195,61 @@ class _EventReader:
                 self._take_block(block)
 
     def _take_blocks(self, blocks: list[bytes], form: _Form) -> None:
-        """Texts in Poe's plain form go together; whatever is not plain is looked at one by one."""
-        plain = [block for block in blocks if block.startswith(form.text)]
-        if len(plain) == len(blocks):
-            self._take_plain(plain, form)
-            return
-        plain = []
-        for block in blocks:
-            if block.startswith(form.text):
-                plain.append(block)
-                continue
-            self._take_plain(plain, form)
-            plain = []
+        """Runs of texts, or of pieces of a call, in plain form go together; the others are looked at one by one."""
+        for opening, run in groupby(blocks, lambda block: block[: len(form.text)]):
             if self.ended:
                 return
-            if block == form.done:
+            if opening == form.text:
+                self._take_plain(list(run), form)
+            elif opening == form.json:
+                self._take_plain_json(list(run), form)
+            else:
+                self._take_others(run, form)
+
+    def _take_others(self, blocks: Iterable[bytes], form: _Form) -> None:
+        for block in blocks:
+            if block == form.done and not self.ended:
                 self._end(Done(self._reason))
+            if self.ended:
                 return
             self._take_unplain(block + form.blank_line)
-        self._take_plain(plain, form)
+
+    def _take_plain_json(self, blocks: list[bytes], form: _Form) -> None:
+        payloads = [block[len(form.json) :] for block in blocks]
+        place = 0
+        while place < len(blocks) and not self.ended:
+            alike = 0 if self._call_form is None else self._call_form.run(payloads, place)
+            run = payloads[place : place + max(alike, 1)]
+            delta = self._arguments(run) if len(run) > 1 else None
+            if delta is not None:
+                self._append(delta)
+            else:
+                self._take_each(run, form)
+            place += len(run)
+
+    def _take_each(self, payloads: list[bytes], form: _Form) -> None:
+        for payload in payloads:
+            if (delta := self._arguments([payload])) is not None:
+                self._append(delta)
+            else:
+                self._take_unplain(form.json + payload + form.blank_line)
+            if self.ended:
+                return
+
+    def _arguments(self, payloads: list[bytes]) -> ToolCallDelta | None:
+        """Chunks that are pieces of one call's arguments, as one; None where there is anything else to look at."""
+        text = None if self._call_form is None else self._call_form.text(payloads)
+        if text is None and len(payloads) == 1 and b"\n" not in payloads[0] and b"\r" not in payloads[0]:
+            self._call_form = ArgumentsForm.of(payloads[0]) or self._call_form
+            text = None if self._call_form is None else self._call_form.text(payloads)
+        return (
+            None if text is None or self._call_form is None else ToolCallDelta(self._call_form.index, None, None, text)
+        )
 
     def _take_plain(self, blocks: list[bytes], form: _Form) -> None:
         if not blocks or self.ended:
             return
-        text = _plain_texts(blocks, len(form.text))
+        text = plain_texts(blocks, len(form.text))
         if text is not None:
             self._append(Text(self._whole_characters(text) if self._high_surrogate else text))
             return
@@ -234,12 +281,12 @@ class _EventReader:
             case "done":
                 self._end(Done(self._reason))
             case "error":
-                self._end(Error(error_from_event(_object(data) or {"text": data}, secret=self._secret)))
+                self._end(Error(error_from_event(object_of(data) or {"text": data}, secret=self._secret)))
             case _:
                 pass
 
     def _take_text(self, name: str, data: str) -> None:
-        value = _object(data)
+        value = object_of(data)
         text = value.get("text") if value is not None else None
         if value is None or not isinstance(text, str):
             self._fail(f"Poe sent a {name} event without a text.")
@@ -249,29 +296,29 @@ class _EventReader:
         if name == "text":
             self._append(Text(self._whole_characters(text), index))
         else:
-            self._append(Replace(_without_surrogates(text), index))
+            self._append(Replace(without_surrogates(text), index))
 
     def _whole_characters(self, text: str) -> str:
         """Joins a character whose two surrogates came in two events."""
-        if not self._high_surrogate and not _SURROGATES.search(text):
+        if not self._high_surrogate and not SURROGATES.search(text):
             return text
         text, self._high_surrogate = self._high_surrogate + text, ""
         if "\ud800" <= text[-1] <= "\udbff":
             text, self._high_surrogate = text[:-1], text[-1]
-        return _without_surrogates(text)
+        return without_surrogates(text)
 
     def _take_file(self, data: str) -> None:
-        value = _object(data) or {}
-        url = _string(value.get("url"))
+        value = object_of(data) or {}
+        url = string_of(value.get("url"))
         if not url:
             self._fail("Poe sent a file event without a URL.")
             return
-        media_type = _string(value.get("content_type")) or "application/octet-stream"
-        self._append(File(url, media_type, _string(value.get("name")) or "", _string(value.get("inline_ref"))))
+        media_type = string_of(value.get("content_type")) or "application/octet-stream"
+        self._append(File(url, media_type, string_of(value.get("name")) or "", string_of(value.get("inline_ref"))))
 
     def _take_json(self, data: str) -> None:
         """An OpenAI chat chunk (OpenAI API reference, "The chat completion chunk object")."""
-        choices = (_object(data) or {}).get("choices")
+        choices = (object_of(data) or {}).get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict):
             return
@@ -291,12 +338,14 @@ class _EventReader:
         last = self._batch[-1] if self._batch else None
         if isinstance(event, Text) and isinstance(last, Text) and event.index == last.index:
             self._batch[-1] = Text(last.text + event.text, event.index)
+        elif isinstance(event, ToolCallDelta) and isinstance(last, ToolCallDelta) and _continues(last, event):
+            self._batch[-1] = ToolCallDelta(last.index, last.id, last.name, last.arguments + event.arguments)
         else:
             self._batch.append(event)
 
     def _end(self, event: Done | Error) -> None:
         if self._high_surrogate:
-            self._append(Text(_without_surrogates(self._high_surrogate)))
+            self._append(Text(without_surrogates(self._high_surrogate)))
         self._batch.append(event)
         self.ended = True
 
@@ -304,75 +353,20 @@ class _EventReader:
         self._end(Error(GatewayError(ErrorKind.UPSTREAM_INVALID, message)))
 
 
-def _plain_texts(blocks: list[bytes], start: int) -> str | None:
-    """The joined text of blocks that are `event: text` and one line of `data: {"text": …}` each, else None."""
-    payloads = [block[start:] for block in blocks]
-    joined = b"".join(payloads)
-    if b"\n" in joined or b"\r" in joined:
-        return None
-    try:
-        values = [orjson.loads(payload) for payload in payloads]
-        texts = [value["text"] for value in values if len(value) == 1]
-        if len(texts) == len(blocks):
-            return "".join(texts)
-    except (ValueError, KeyError, TypeError):
-        return None
-    texts = [text for payload in payloads if (text := _text_of(payload)) is not None]
-    return "".join(texts) if len(texts) == len(blocks) else None
-
-
-def _text_of(payload: bytes) -> str | None:
-    """The text of `{"text": …}`; None where there is anything else to look at."""
-    try:
-        value = orjson.loads(payload)
-    except ValueError:
-        return None
-    if type(value) is not dict or (len(value) != 1 and value != {"text": value.get("text"), "index": 0}):
-        return None
-    text = value.get("text")
-    return text if type(text) is str else None
-
-
-def _object(data: str) -> dict[str, Any] | None:
-    try:
-        value = orjson.loads(data)
-    except ValueError:
-        try:
-            value = json.loads(data)
-        except (ValueError, RecursionError):
-            return None
-    return value if isinstance(value, dict) else None
-
-
-def _without_surrogates(text: str) -> str:
-    """Pairs become the character they stand for, single ones U+FFFD."""
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _string(value: object) -> str | None:
-    """A string of Poe's that can be written out again; None for anything else."""
-    if not isinstance(value, str):
-        return None
-    return _without_surrogates(value) if _SURROGATES.search(value) else value
-
-
-def _json_text(value: object) -> str:
-    """Arguments that a bot sent as an object and not as text."""
-    try:
-        return json.dumps(value)
-    except RecursionError:
-        return ""
-
-
 def _tool_call_delta(call: dict[str, Any], position: int) -> ToolCallDelta:
     function = call.get("function")
     function = function if isinstance(function, dict) else {}
     index, arguments = call.get("index"), function.get("arguments")
     if arguments is not None and not isinstance(arguments, str):
-        arguments = _json_text(arguments)
+        arguments = json_text(arguments)
     return ToolCallDelta(
         index if isinstance(index, int) else position,
-        _string(call.get("id")) or None,
-        _string(function.get("name")) or None,
-        _string(arguments) or "",
+        string_of(call.get("id")) or None,
+        string_of(function.get("name")) or None,
+        string_of(arguments) or "",
     )
+
+
+def _continues(last: ToolCallDelta, delta: ToolCallDelta) -> bool:
+    """Whether a piece of a call is no more than the next piece of its arguments."""
+    return delta.index == last.index and delta.id is None and delta.name is None

@@ -158,7 +158,7 @@ class _Matching:
 
     def _put_words_with_calls(self, last_round: Round) -> None:
         for place, message in self._said_since:
-            last_round.said += message.parts
+            last_round.said += [part for part in message.parts if not _is_blank_text(part)]
             self._found[place] = None
         self._said_since.clear()
 

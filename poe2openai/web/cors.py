@@ -15,7 +15,7 @@ _ADMIN = re.compile(r"/+(?:admin|api/+admin)", re.IGNORECASE)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _EVERY_ANSWER: Final = (
     ("Access-Control-Allow-Origin", "*"),
-    ("Access-Control-Expose-Headers", "x-request-id, retry-after"),
+    ("Access-Control-Expose-Headers", "x-request-id, retry-after, x-response-format-error"),
 )
 _PREFLIGHT: Final = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS",

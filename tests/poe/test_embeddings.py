@@ -2,4 +2,6 @@
 
 
 def test_the_real_tests_are_put_back() -> None:
-    raise AssertionError("builder F overwrote these tests (see /tmp/overwritten-tests.md): write them again, do not commit this")
+    raise AssertionError(
+        "builder F overwrote these tests (see /tmp/overwritten-tests.md): write them again, do not commit this"
+    )

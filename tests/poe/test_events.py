@@ -90,10 +90,23 @@ def test_native_tool_calls() -> None:
     )
     assert read(stream) == [
         Text("Look: "),
-        ToolCallDelta(0, "call_1", "f", ""),
-        ToolCallDelta(0, None, None, "{}"),
+        ToolCallDelta(0, "call_1", "f", "{}"),
         Done("tool_calls"),
     ]
+
+
+def arguments_event(text: str) -> bytes:
+    return event("json", {"choices": [{"delta": {"tool_calls": [{"index": 0, "function": {"arguments": text}}]}}]})
+
+
+@given(st.lists(st.text(max_size=6), max_size=30), st.integers(1, 200))
+def test_pieces_of_a_call_are_the_same_in_every_cutting(pieces: list[str], size: int) -> None:
+    stream = b"".join([*map(arguments_event, pieces), DONE])
+    chunks = [stream[at : at + size] for at in range(0, len(stream), size)]
+
+    said = [found for batch in read_events(chunks) for found in batch if isinstance(found, ToolCallDelta)]
+
+    assert "".join(delta.arguments for delta in said) == "".join(pieces)
 
 
 def test_texts_of_one_read_leave_as_one_batch_with_one_text() -> None:

@@ -60,13 +60,12 @@ def decode(body: bytes, *, default_model: str = "") -> ChatRequest:
     """
     parsed = parse_object(body)
     _require_few_unknown(parsed)
-    if default_model and not parsed.get("model"):
+    if default_model and parsed.get("model") in (None, ""):
         parsed["model"] = default_model
     fields = validate(ChatCompletionBody, parsed)
     functions = bool(fields.functions) and not fields.tools
     extra = _extra(fields)
     tools = _tools(fields)
-    tool_types = [tool["type"] for tool in fields.tools or () if "function" not in tool]
     request = ModelRequest(
         model=fields.model,
         messages=tuple([_message(message, index) for index, message in enumerate(fields.messages)]),
@@ -75,7 +74,7 @@ def decode(body: bytes, *, default_model: str = "") -> ChatRequest:
         parallel_tool_calls=fields.parallel_tool_calls is not False and not functions,
         sampling=_sampling(fields),
         reasoning=take_reasoning(fields.reasoning_effort, extra),
-        web_search=take_web_search(fields.web_search_options, tool_types, extra),
+        web_search=take_web_search(fields.web_search_options, parsed.get("tools"), extra),
         verbosity=fields.verbosity,
         output_format=_output_format(fields),
         stop=_stop(fields.stop),
@@ -216,13 +215,13 @@ def _tool_choice(fields: ChatCompletionBody, tools: Sequence[Tool]) -> ToolChoic
     """OpenAI refuses a choice that the tools cannot meet (OpenAI API reference, `tool_choice`)."""
     choice = _wanted(fields)
     param = "function_call" if fields.tool_choice is None else "tool_choice"
-    if choice.mode is ToolChoiceMode.REQUIRED and not tools:
-        if fields.tools:  # of kinds that no bot of Poe's takes
-            return _ANY_TOOL
+    if choice.mode is ToolChoiceMode.REQUIRED and not tools and not fields.tools:
         raise _invalid(f"'{param}' asks for a tool, but no tools are given.", param)
     known = {tool.name for tool in tools}
-    if choice.names and (missing := [name for name in choice.names if name not in known]):
-        raise _invalid(f"'{param}' names '{missing[0]}', which is not among the tools.", param)
+    if missing := next((name for name in choice.names if name not in known), None):
+        raise _invalid(f"'{param}' names '{path_of((missing,))}', which is not among the tools.", param)
+    if choice.mode is ToolChoiceMode.REQUIRED and not tools:  # those that there are, no bot of Poe's takes
+        return _ANY_TOOL
     return choice
 
 

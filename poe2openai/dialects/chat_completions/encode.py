@@ -13,7 +13,6 @@ from poe2openai.core.events import (
     Failed,
     Finished,
     PartDelta,
-    PartFinished,
     PartStarted,
     Started,
     Usage,
@@ -44,31 +43,34 @@ class ChunkEncoder:
         self._shared = {"id": id, "object": "chat.completion.chunk", "created": created, "model": model}
         self._choices = [_ChoiceEncoder(self._shared, index, include_usage, functions) for index in range(n)]
         self._first = self._choices[0]
+        self._several = n > 1
         self._started = False
         self._unfinished = n
         self._usage: Usage | None = None
 
     def encode(self, batch: list[AnswerEvent]) -> bytes:
         """The frames of a batch; `b""` if it has nothing to say. A failure is the last thing said: no `[DONE]`."""
-        choice = self._choices[batch.choice] if isinstance(batch, ChoiceBatch) else self._first
-        if len(batch) == 1 and type(delta := batch[0]) is PartDelta:
-            return choice.delta(delta.text)
-        return b"".join([self._frames(choice, event) for event in batch])
+        choice = self._choices[batch.choice] if self._several and isinstance(batch, ChoiceBatch) else self._first
+        if len(batch) == 1 and type(delta := batch[0]) is PartDelta:  # `choice.delta`, without the call
+            frame = choice.before + orjson.dumps(delta.text) + choice.after
+            return frame if len(frame) <= MAX_LINE else choice.split_delta(delta.text)
+        return b"".join(
+            [choice.delta(event.text) if type(event) is PartDelta else self._frames(choice, event) for event in batch]
+        )
 
     def _frames(self, choice: "_ChoiceEncoder", event: AnswerEvent) -> bytes:
+        """What is no delta; a part's end is told by what follows it."""
         match event:
-            case PartDelta(text=text):
-                return choice.delta(text)
             case PartStarted():
                 return choice.open(event)
-            case PartFinished():
-                return b""
             case Started():
                 return self._start()
             case Finished(reason, usage):
                 return choice.finish(reason) + self._end(usage)
             case Failed(error):
                 return sse.frame(error_body(error))
+            case _:
+                return b""
 
     def _start(self) -> bytes:
         """All choices begin together and in order: OpenAI's SDKs put them into a list by it."""
@@ -103,7 +105,7 @@ class _ChoiceEncoder:
         usage = b',"usage":null' if include_usage else b""
         self._end = b"}]" + usage + b"}\n\n"
         self._tail = b'},"finish_reason":null' + self._end
-        self._before = self._after = b""
+        self.before = self.after = b""
         self._tool_calls = 0
 
     def start(self) -> bytes:
@@ -114,40 +116,38 @@ class _ChoiceEncoder:
         return self._head + b'},"finish_reason":' + told + self._end
 
     def open(self, part: PartStarted) -> bytes:
-        self._after = self._tail
+        self.after = self._tail
         if part.kind == "text":
-            self._before = self._head + b'"content":'
+            self.before = self._head + b'"content":'
             return b""
         if part.kind == "reasoning":
-            self._before = self._head + b'"reasoning_content":'
+            self.before = self._head + b'"reasoning_content":'
             return b""
         return self._open_function(part) if self._functions else self._open_call(part)
 
     def delta(self, text: str) -> bytes:
-        frame = self._before + orjson.dumps(text) + self._after
-        if len(frame) > MAX_LINE:
-            return self._split_delta(text)
-        return frame
+        frame = self.before + orjson.dumps(text) + self.after
+        return frame if len(frame) <= MAX_LINE else self.split_delta(text)
+
+    def split_delta(self, text: str) -> bytes:
+        room = MAX_LINE - len(self.before) - len(self.after) - len('""')
+        step = max(1, room // _MOST_BYTES_OF_A_CHARACTER)
+        pieces = [text[start : start + step] for start in range(0, len(text), step)]
+        return b"".join([self.before + orjson.dumps(piece) + self.after for piece in pieces])
 
     def _open_call(self, part: PartStarted) -> bytes:
         index = self._tool_calls
         self._tool_calls += 1
-        self._before = self._head + b'"tool_calls":[{"index":%d,"function":{"arguments":' % index
-        self._after = b"}}]" + self._tail
+        self.before = self._head + b'"tool_calls":[{"index":%d,"function":{"arguments":' % index
+        self.after = b"}}]" + self._tail
         function = {"name": part.name, "arguments": ""}
         call = {"index": index, "id": part.call_id, "type": "function", "function": function}
         return self._head + b'"tool_calls":' + orjson.dumps([call]) + self._tail
 
     def _open_function(self, part: PartStarted) -> bytes:
-        self._before = self._head + b'"function_call":{"arguments":'
-        self._after = b"}" + self._tail
+        self.before = self._head + b'"function_call":{"arguments":'
+        self.after = b"}" + self._tail
         return self._head + b'"function_call":' + orjson.dumps({"name": part.name, "arguments": ""}) + self._tail
-
-    def _split_delta(self, text: str) -> bytes:
-        room = MAX_LINE - len(self._before) - len(self._after) - len('""')
-        step = max(1, room // _MOST_BYTES_OF_A_CHARACTER)
-        pieces = [text[start : start + step] for start in range(0, len(text), step)]
-        return b"".join([self._before + orjson.dumps(piece) + self._after for piece in pieces])
 
 
 def completion(answers: Sequence[Answer], *, id: str, model: str, created: int, functions: bool = False) -> bytes:

@@ -4,13 +4,12 @@ OpenAI's own fields stand in the schema. The others (OpenRouter's `reasoning` an
 Google's `thinking_config`, vLLM's `chat_template_kwargs`) are unknown fields of the body, and are taken out of those.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.request import OutputFormat, ReasoningOptions, WebSearch
-
-_SEARCH_TOOLS = ("web_search", "builtin_function")
+from poe2openai.dialects.chat_completions.schema import MAX_TOKENS
 
 
 class _Asked:
@@ -50,17 +49,18 @@ def take_reasoning(effort: str | None, extra: dict[str, Any]) -> ReasoningOption
     return asked.options()
 
 
-def take_web_search(
-    options: Mapping[str, Any] | None, tool_types: Sequence[str], extra: dict[str, Any]
-) -> WebSearch | None:
-    """`web_search_options`, a web search tool, or OpenRouter's plugin, which is taken out of `extra`."""
+def take_web_search(options: Mapping[str, Any] | None, tools: Any, extra: dict[str, Any]) -> WebSearch | None:
+    """`web_search_options`, a web search tool, or OpenRouter's plugin, which is taken out of `extra`.
+
+    `tools` is what the body holds: of those that are no functions, the schema keeps the type alone.
+    """
     if options is not None:
         size = _text(options.get("search_context_size"), "web_search_options.search_context_size")
         return WebSearch(context_size=size, location=_location(options), sent={"web_search_options": dict(options)})
     plugins = extra.get("plugins")
-    if isinstance(plugins, list) and any(isinstance(each, dict) and each.get("id") == "web" for each in plugins):
+    if isinstance(plugins, list) and any(_is_search_plugin(each) for each in plugins):
         return WebSearch(sent={"plugins": extra.pop("plugins")})
-    if any(kind.startswith(_SEARCH_TOOLS) for kind in tool_types):
+    if any(_is_search_tool(each) for each in tools or ()):
         return WebSearch(sent={"web_search": True})
     return None
 
@@ -78,7 +78,7 @@ def output_format(response_format: Mapping[str, Any] | None) -> OutputFormat | N
         case "json_schema":
             return _json_schema(response_format)
         case None:
-            raise _invalid("Missing required parameter: 'response_format.type'.", "response_format.type")
+            raise _missing("response_format.type")
         case _:
             raise _invalid(
                 "Invalid value for 'response_format.type': expected 'text', 'json_object' or 'json_schema'.",
@@ -87,20 +87,26 @@ def output_format(response_format: Mapping[str, Any] | None) -> OutputFormat | N
 
 
 def _json_schema(response_format: Mapping[str, Any]) -> OutputFormat:
+    """llama.cpp's server documents the schema without what OpenAI wraps it in."""
     place = "response_format.json_schema"
     described = _object(response_format.get("json_schema"), place)
     if described is None:
-        raise _invalid(f"Missing required parameter: '{place}'.", place)
+        bare = _object(response_format.get("schema"), "response_format.schema")
+        if bare is None:
+            raise _missing(place)
+        return OutputFormat(bare)
     schema = _object(described.get("schema"), f"{place}.schema")
+    if schema is None:
+        raise _missing(f"{place}.schema")
     name = _text(described.get("name"), f"{place}.name")
     return OutputFormat(schema, name, _text(described.get("description"), f"{place}.description"))
 
 
 def _openrouter(value: Mapping[str, Any], asked: _Asked) -> None:
     """OpenRouter documentation, "Reasoning tokens": `effort`, `max_tokens`, `enabled`."""
+    effort = _text(value.get("effort"), "reasoning.effort")
     budget = _integer(value.get("max_tokens"), "reasoning.max_tokens")
-    enabled = value.get("enabled")
-    asked.add(_text(value.get("effort"), "reasoning.effort"), budget, enabled if isinstance(enabled, bool) else None)
+    asked.add(effort, budget, _boolean(value.get("enabled"), "reasoning.enabled"))
 
 
 def _anthropic(value: Mapping[str, Any], asked: _Asked) -> None:
@@ -113,11 +119,9 @@ def _anthropic(value: Mapping[str, Any], asked: _Asked) -> None:
 
 def _take_google(extra: dict[str, Any], asked: _Asked) -> None:
     """Gemini API documentation, "OpenAI compatibility": `google.thinking_config`."""
-    google = extra.get("google")
-    config = google.get("thinking_config") if isinstance(google, dict) else None
-    if not isinstance(google, dict) or not isinstance(config, dict):
+    google, place = extra.get("google"), "google.thinking_config"
+    if not isinstance(google, dict) or (config := _object(google.get("thinking_config"), place)) is None:
         return
-    place = "google.thinking_config"
     level = _text(config.get("thinking_level"), f"{place}.thinking_level")
     budget = _integer(config.get("thinking_budget"), f"{place}.thinking_budget")
     asked.add(level.lower() if level else None, budget)
@@ -127,11 +131,12 @@ def _take_google(extra: dict[str, Any], asked: _Asked) -> None:
 
 def _take_template(extra: dict[str, Any], asked: _Asked) -> None:
     """vLLM documentation, "Reasoning outputs": `chat_template_kwargs.enable_thinking`."""
-    options = extra.get("chat_template_kwargs")
-    if isinstance(options, dict) and isinstance(enabled := options.get("enable_thinking"), bool):
-        asked.add(enabled=enabled)
-        asked.sent["enable_thinking"] = enabled
-        _keep_rest(extra, "chat_template_kwargs", options, "enable_thinking")
+    options, place = extra.get("chat_template_kwargs"), "chat_template_kwargs.enable_thinking"
+    if not isinstance(options, dict) or (enabled := _boolean(options.get("enable_thinking"), place)) is None:
+        return
+    asked.add(enabled=enabled)
+    asked.sent["enable_thinking"] = enabled
+    _keep_rest(extra, "chat_template_kwargs", options, "enable_thinking")
 
 
 def _keep_rest(extra: dict[str, Any], name: str, options: Mapping[str, Any], taken: str) -> None:
@@ -140,6 +145,19 @@ def _keep_rest(extra: dict[str, Any], name: str, options: Mapping[str, Any], tak
         extra[name] = rest
     else:
         del extra[name]
+
+
+def _is_search_plugin(plugin: Any) -> bool:
+    """OpenRouter documentation, "Web search"; `enabled: false` turns off what is on by default."""
+    return isinstance(plugin, dict) and plugin.get("id") == "web" and plugin.get("enabled") is not False
+
+
+def _is_search_tool(tool: Mapping[str, Any]) -> bool:
+    """OpenAI's and Anthropic's types have versions (`web_search_preview`, `web_search_20250305`), Moonshot's a name."""
+    kind, function = tool.get("type"), tool.get("function")
+    if kind == "builtin_function":
+        return isinstance(function, dict) and function.get("name") == "$web_search"
+    return isinstance(kind, str) and kind.startswith("web_search")
 
 
 def _location(options: Mapping[str, Any]) -> dict[str, str]:
@@ -156,7 +174,15 @@ def _integer(value: Any, param: str) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not float(value).is_integer():
         raise _invalid(f"Invalid type for '{param}': expected an integer.", param)
+    if value > MAX_TOKENS:
+        raise _invalid(f"Invalid value for '{param}': expected at most {MAX_TOKENS}.", param)
     return int(value)
+
+
+def _boolean(value: Any, param: str) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise _invalid(f"Invalid type for '{param}': expected a boolean.", param)
+    return value
 
 
 def _text(value: Any, param: str) -> str | None:
@@ -169,6 +195,10 @@ def _object(value: Any, param: str) -> dict[str, Any] | None:
     if value is not None and not isinstance(value, dict):
         raise _invalid(f"Invalid type for '{param}': expected an object.", param)
     return value
+
+
+def _missing(param: str) -> GatewayError:
+    return _invalid(f"Missing required parameter: '{param}'.", param)
 
 
 def _invalid(message: str, param: str) -> GatewayError:

@@ -7,7 +7,7 @@ time of models.
 
 from typing import Annotated, Any, Literal, NotRequired, final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, with_config
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict
 
@@ -80,8 +80,12 @@ def _kind_of_call(value: object) -> str:
     return _CUSTOM if isinstance(value, dict) and value.get("type") == "custom" else _FUNCTION
 
 
-Whole = Annotated[int, BeforeValidator(_as_whole)]
+# JSON is read with larger ones than it is written with: orjson writes 64 bits.
+Whole = Annotated[int, BeforeValidator(_as_whole), Field(ge=-(2**63), lt=2**64)]
 Options = Annotated[dict[str, Any], _at_most(MAX_OPTIONS)]
+
+# TypedDicts keep what else they hold, as the body does; those that are told apart by their fields must not.
+_told_apart = with_config(ConfigDict(extra="ignore"))
 
 
 class TextPart(TypedDict):
@@ -140,6 +144,7 @@ class CalledFunction(TypedDict):
 
 
 @final
+@_told_apart
 class FunctionCall(TypedDict):
     id: str
     type: NotRequired[Literal["function", "custom"]]  # never "custom", but whoever sends a third is told of both
@@ -152,6 +157,7 @@ class CalledCustomTool(TypedDict):
 
 
 @final
+@_told_apart
 class CustomCall(TypedDict):
     id: str
     type: Literal["custom"]
@@ -208,6 +214,7 @@ class FunctionTool(TypedDict):
 
 
 @final
+@_told_apart
 class OtherTool(TypedDict):
     """`custom`, `web_search`, …: Poe's bots take functions alone."""
 

@@ -7,11 +7,15 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.request import (
     Message,
     ModelRequest,
+    OutputFormat,
+    ReasoningOptions,
     Sampling,
     Text,
     Tool,
+    ToolCall,
     ToolChoice,
     ToolChoiceMode,
+    WebSearch,
 )
 from poe2openai.dialects.chat_completions.decode import decode
 
@@ -169,6 +173,19 @@ def test_tools_that_are_no_functions_are_left_out() -> None:
     assert request(tools=[custom]).tools == ()
 
 
+def test_fields_of_another_type_are_not_looked_at() -> None:
+    other = {"type": "builtin_function", "function": 5}
+    call = {"id": "c", "type": "function", "function": {"name": "f"}, "custom": 5}
+    custom = {"id": "d", "type": "custom", "custom": {"name": "c", "input": "x"}, "function": 5}
+    chosen = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": [other]}}
+
+    asked = request(tools=[other], tool_choice=chosen, messages=[{"role": "assistant", "tool_calls": [call, custom]}])
+
+    assert asked.tools == ()
+    assert asked.tool_choice == ToolChoice()
+    assert asked.messages == (Message("assistant", (ToolCall("c", "f", ""), ToolCall("d", "c", "x"))),)
+
+
 def test_a_tool_needs_no_more_than_its_name() -> None:
     decoded = request(tools=[{"type": "function", "function": {"name": "now"}}, {"function": {"name": "then"}}])
 
@@ -228,11 +245,23 @@ def test_tool_choice(choice: Any, expected: ToolChoice) -> None:
         ({"tool_choice": "required"}, "tool_choice"),
         ({"tool_choice": {"type": "function", "function": {"name": "f"}}}, "tool_choice"),
         ({"tool_choice": {"type": "function", "function": {"name": "h"}}, "tools": [F, G]}, "tool_choice"),
+        ({"tool_choice": {"type": "function", "function": {"name": "h"}}, "tools": [{"type": "web"}]}, "tool_choice"),
         ({"function_call": {"name": "h"}, "functions": [{"name": "f"}]}, "function_call"),
     ],
 )
 def test_a_choice_that_the_tools_cannot_meet_is_refused(fields: dict[str, Any], param: str) -> None:
     assert refusal(**fields)[0] == param
+
+
+def test_a_tool_that_is_not_there_is_named_in_one_short_line() -> None:
+    _, text = refusal(tool_choice={"type": "function", "function": {"name": "x\n" * 1000}}, tools=[F])
+
+    assert "\n" not in text
+    assert len(text) < 300
+
+
+def test_a_tool_is_required_where_only_others_than_functions_are_given() -> None:
+    assert request(tool_choice="required", tools=[{"type": "web_search"}]).tool_choice == ToolChoice()
 
 
 def test_any_tool_is_how_others_say_required() -> None:
@@ -257,9 +286,10 @@ def test_a_default_model_serves_a_body_that_names_none() -> None:
     for model in ({}, {"model": None}, {"model": ""}):
         assert decode(orjson.dumps({"messages": HELLO} | model), default_model="gpt-5").request.model == "gpt-5"
     assert decode(orjson.dumps({"messages": HELLO, "model": "a"}), default_model="b").request.model == "a"
-    with pytest.raises(GatewayError) as caught:
-        decode(orjson.dumps({"messages": HELLO}))
-    assert caught.value.param == "model"
+    for body, default in (({}, ""), ({"model": 0}, "gpt-5"), ({"model": False}, "gpt-5")):
+        with pytest.raises(GatewayError) as caught:
+            decode(orjson.dumps({"messages": HELLO} | body), default_model=default)
+        assert caught.value.param == "model"
 
 
 @pytest.mark.parametrize(("choice", "mode"), [("none", ToolChoiceMode.NONE), ("auto", ToolChoiceMode.AUTO)])
@@ -319,6 +349,31 @@ def test_a_literal_extra_body_is_merged_and_what_stands_beside_it_wins() -> None
     assert request(extra_body=None).extra == {}
 
 
+def test_what_asks_for_reasoning_and_search_becomes_one_thing_each() -> None:
+    asked = request(
+        reasoning_effort="low",
+        thinking={"type": "enabled", "budget_tokens": 2000},
+        web_search_options={"search_context_size": "low"},
+        verbosity="high",
+        response_format={"type": "json_object"},
+        aspect="1:1",
+    )
+
+    sent = {"reasoning_effort": "low", "thinking": {"type": "enabled", "budget_tokens": 2000}}
+    assert asked.reasoning == ReasoningOptions("low", 2000, True, sent)
+    assert asked.web_search == WebSearch(True, "low", {}, {"web_search_options": {"search_context_size": "low"}})
+    assert asked.verbosity == "high"
+    assert asked.output_format == OutputFormat()
+    assert asked.extra == {"aspect": "1:1"}
+
+
+def test_a_search_tool_is_no_function_and_turns_the_search_on() -> None:
+    asked = request(tools=[F, {"type": "builtin_function", "function": {"name": "$web_search"}}])
+
+    assert asked.tools == (Tool("f", None, None),)
+    assert asked.web_search == WebSearch(sent={"web_search": True})
+
+
 def test_known_parameters_never_travel_as_the_bots_own() -> None:
     assert request(seed=1, user="u", top_p=0.5, reasoning_effort="high", n=2, metadata={"a": "b"}).extra == {}
 
@@ -345,6 +400,8 @@ def test_very_many_unknown_fields_are_refused() -> None:
         ({"tools": [{"function": {"name": "f"}}, {"function": {"name": "g", "parameters": None}}]},
          "tools[1].function.parameters"),
         ({"functions": [{"name": "f", "parameters": None}]}, "functions[0].parameters"),
+        ({"response_format": {"type": "json_schema", "json_schema": {"schema": {"a": None}}}},
+         "response_format.json_schema"),
     ],
 )  # fmt: skip
 def test_what_is_too_deep_to_be_written_again_is_refused(fields: dict[str, Any], param: str) -> None:

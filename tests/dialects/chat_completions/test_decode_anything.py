@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.core.request import (
-    ModelRequest,
-)
+from poe2openai.core.request import ModelRequest
 from poe2openai.dialects.chat_completions.decode import decode
 
 SCALARS = (
@@ -55,6 +53,7 @@ EVERYTHING: dict[str, Any] = {
     "tools": [
         {"type": "function", "function": {"name": "f", "description": "x", "parameters": {"type": "object"}}},
         {"type": "custom", "custom": {"name": "c"}},
+        {"type": "builtin_function", "function": {"name": "$web_search"}},
     ],
     "functions": [{"name": "f"}],
     "tool_choice": {
@@ -74,7 +73,21 @@ EVERYTHING: dict[str, Any] = {
     "max_completion_tokens": 1,
     "n": 1,
     "extra_body": {"a": {}},
-    "thinking": {"type": "enabled"},
+    "chat_template_kwargs": {"enable_thinking": True},
+    "reasoning_effort": "high",
+    "reasoning": {"effort": "high", "max_tokens": 1, "enabled": True},
+    "thinking": {"type": "enabled", "budget_tokens": 1},
+    "google": {"thinking_config": {"thinking_budget": 1, "thinking_level": "low"}},
+    "plugins": [{"id": "web", "enabled": True}],
+    "web_search_options": {
+        "search_context_size": "low",
+        "user_location": {"type": "approximate", "approximate": {"country": "FR"}},
+    },
+    "verbosity": "low",
+    "seed": 1,
+    "top_logprobs": 1,
+    "parallel_tool_calls": False,
+    "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}},
 }
 
 

@@ -14,12 +14,12 @@ IDENTITY: dict[str, Any] = {"id": "chatcmpl-1", "model": "bot", "created": 1_700
 
 
 def says(text: str, output_tokens: int = 1) -> list[AnswerEvent]:
-    end = [PartFinished(0), Finished("stop", Usage(5, output_tokens))]
+    end: list[AnswerEvent] = [PartFinished(0), Finished("stop", Usage(5, output_tokens))]
     return [Started(), PartStarted(0, "text"), PartDelta(0, text), *end]
 
 
 def calls(name: str, arguments: str) -> list[AnswerEvent]:
-    call = [PartStarted(0, "tool_call", "call_1", name), PartDelta(0, arguments), PartFinished(0)]
+    call: list[AnswerEvent] = [PartStarted(0, "tool_call", "call_1", name), PartDelta(0, arguments), PartFinished(0)]
     return [Started(), *call, Finished("tool_calls", Usage(5, 1))]
 
 

@@ -22,7 +22,7 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "require
         ({"thinking": {"type": "adaptive"}}, (None, None, True)),
         ({"google": {"thinking_config": {"thinking_budget": 0}}}, (None, 0, None)),
         ({"google": {"thinking_config": {"thinking_budget": -1}}}, (None, None, True)),
-        ({"google": {"thinking_config": {"thinking_level": "LOW"}}}, ("low", None, None)),
+        ({"google": {"thinking_config": {"thinking_level": "LOW", "include_thoughts": True}}}, ("low", None, None)),
         ({"chat_template_kwargs": {"enable_thinking": False}}, (None, None, False)),
     ],
 )
@@ -49,6 +49,7 @@ def test_openais_own_word_is_the_first_and_others_add_what_it_does_not_say() -> 
 
 def test_a_bots_own_parameters_stay_where_they_are() -> None:
     own = {"thinking": "auto", "reasoning": True, "thinking_budget": 5, "google": {"safety": 1}, "a": 1}
+    own["chat_template_kwargs"] = {"add_generation_prompt": True}
     left = dict(own)
 
     assert take_reasoning(None, left) is None
@@ -56,20 +57,33 @@ def test_a_bots_own_parameters_stay_where_they_are() -> None:
 
 
 def test_what_stands_beside_in_the_same_object_stays_the_bots() -> None:
-    left: dict[str, Any] = {"google": {"thinking_config": {"thinking_budget": 9}, "cached_content": "x"}}
+    left: dict[str, Any] = {
+        "google": {"thinking_config": {"thinking_budget": 9}, "cached_content": "x"},
+        "chat_template_kwargs": {"enable_thinking": True, "add_generation_prompt": True},
+    }
 
     take_reasoning(None, left)
 
-    assert left == {"google": {"cached_content": "x"}}
+    assert left == {
+        "google": {"cached_content": "x"},
+        "chat_template_kwargs": {"add_generation_prompt": True},
+    }
 
 
 @pytest.mark.parametrize(
     ("extra", "param"),
     [
         ({"reasoning": {"max_tokens": "many"}}, "reasoning.max_tokens"),
+        ({"reasoning": {"max_tokens": 1e300}}, "reasoning.max_tokens"),
         ({"reasoning": {"effort": 3}}, "reasoning.effort"),
+        ({"reasoning": {"enabled": "yes"}}, "reasoning.enabled"),
+        ({"thinking": {"type": True}}, "thinking.type"),
         ({"thinking": {"type": "enabled", "budget_tokens": 1.5}}, "thinking.budget_tokens"),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2**53}}, "thinking.budget_tokens"),
+        ({"google": {"thinking_config": 5}}, "google.thinking_config"),
         ({"google": {"thinking_config": {"thinking_budget": True}}}, "google.thinking_config.thinking_budget"),
+        ({"google": {"thinking_config": {"thinking_level": 1}}}, "google.thinking_config.thinking_level"),
+        ({"chat_template_kwargs": {"enable_thinking": "no"}}, "chat_template_kwargs.enable_thinking"),
     ],
 )
 def test_a_wrong_type_is_told_with_its_place(extra: dict[str, Any], param: str) -> None:
@@ -84,16 +98,48 @@ def test_web_search() -> None:
         "user_location": {"type": "approximate", "approximate": {"country": "FR", "city": "Paris", "zip": "1"}},
     }
 
-    assert take_web_search(options, [], {}) == WebSearch(
+    assert take_web_search(options, None, {}) == WebSearch(
         True, "high", {"country": "FR", "city": "Paris"}, {"web_search_options": options}
     )
-    assert take_web_search({}, [], {}) == WebSearch(sent={"web_search_options": {}})
-    assert take_web_search(None, [], {}) is None
-    assert take_web_search(None, ["custom"], {}) is None
-    assert take_web_search(None, ["web_search_preview"], {}) == WebSearch(sent={"web_search": True})
-    plugins: dict[str, Any] = {"plugins": [{"id": "web"}], "a": 1}
-    assert take_web_search(None, [], plugins) == WebSearch(sent={"plugins": [{"id": "web"}]})
-    assert plugins == {"a": 1}
+    assert take_web_search({}, None, {}) == WebSearch(sent={"web_search_options": {}})
+    assert take_web_search(None, None, {}) is None
+
+
+@pytest.mark.parametrize(
+    ("tool", "searches"),
+    [
+        ({"type": "web_search"}, True),
+        ({"type": "web_search_preview_2025_03_11"}, True),
+        ({"type": "web_search_20250305", "name": "web_search"}, True),
+        ({"type": "builtin_function", "function": {"name": "$web_search"}}, True),
+        ({"type": "builtin_function", "function": {"name": "$other"}}, False),
+        ({"type": "builtin_function"}, False),
+        ({"type": "custom", "custom": {"name": "web_search"}}, False),
+        ({"type": "function", "function": {"name": "web_search"}}, False),
+        ({"function": {"name": "web_search"}}, False),
+    ],
+)
+def test_a_web_search_tool_turns_the_search_on(tool: dict[str, Any], searches: bool) -> None:
+    asked = take_web_search(None, [{"type": "function", "function": {"name": "f"}}, tool], {})
+
+    assert asked == (WebSearch(sent={"web_search": True}) if searches else None)
+
+
+@pytest.mark.parametrize(
+    ("plugins", "searches"),
+    [
+        ([{"id": "web"}], True),
+        ([{"id": "file-parser"}, {"id": "web", "max_results": 3}], True),
+        ([{"id": "web", "enabled": False}], False),
+        ([{"id": "file-parser"}, "web"], False),
+        ("web", False),
+    ],
+)
+def test_openrouters_plugin_turns_the_search_on(plugins: Any, searches: bool) -> None:
+    left: dict[str, Any] = {"plugins": plugins, "a": 1}
+
+    assert take_web_search(None, None, left) == (WebSearch(sent={"plugins": plugins}) if searches else None)
+    assert left == ({"a": 1} if searches else {"plugins": plugins, "a": 1})
 
 
 @pytest.mark.parametrize(
@@ -107,7 +153,11 @@ def test_web_search() -> None:
             {"type": "json_schema", "json_schema": {"name": "place", "schema": SCHEMA, "strict": True}},
             OutputFormat(SCHEMA, "place"),
         ),
-        ({"type": "json_schema", "json_schema": {"name": "any", "description": "x"}}, OutputFormat(None, "any", "x")),
+        (
+            {"type": "json_schema", "json_schema": {"name": "any", "description": "x", "schema": {}}},
+            OutputFormat({}, "any", "x"),
+        ),
+        ({"type": "json_schema", "schema": SCHEMA}, OutputFormat(SCHEMA)),
     ],
 )
 def test_output_format(sent: dict[str, Any] | None, expected: OutputFormat | None) -> None:
@@ -120,9 +170,12 @@ def test_output_format(sent: dict[str, Any] | None, expected: OutputFormat | Non
         ({}, "response_format.type"),
         ({"type": "xml"}, "response_format.type"),
         ({"type": "json_schema"}, "response_format.json_schema"),
+        ({"type": "json_schema", "schema": "x"}, "response_format.schema"),
+        ({"type": "json_object", "schema": []}, "response_format.schema"),
         ({"type": "json_schema", "json_schema": "x"}, "response_format.json_schema"),
+        ({"type": "json_schema", "json_schema": {"name": "x"}}, "response_format.json_schema.schema"),
         ({"type": "json_schema", "json_schema": {"schema": []}}, "response_format.json_schema.schema"),
-        ({"type": "json_schema", "json_schema": {"name": 5}}, "response_format.json_schema.name"),
+        ({"type": "json_schema", "json_schema": {"schema": {}, "name": 5}}, "response_format.json_schema.name"),
     ],
 )
 def test_a_format_that_is_none_is_refused_with_its_place(sent: dict[str, Any], param: str) -> None:

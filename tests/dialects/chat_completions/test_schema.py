@@ -1,12 +1,16 @@
 import re
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import orjson
 import pytest
 from openai.types.chat import completion_create_params as reference
 
 from poe2openai.core.errors import GatewayError
+from poe2openai.core.request import ModelRequest
 from poe2openai.dialects.chat_completions import schema
+from poe2openai.dialects.chat_completions.decode import decode
 from poe2openai.dialects.chat_completions.schema import AcceptedParameters, ChatCompletionBody
 from poe2openai.dialects.validation import validate
 
@@ -41,46 +45,84 @@ def test_what_has_no_effect_is_documented_to_have_none() -> None:
     assert documented_as("accepted without effect") == set(AcceptedParameters.model_fields)
 
 
-EXAMPLES: dict[str, Any] = {
+WITHOUT_EFFECT: dict[str, Any] = {
     "audio": {"format": "wav", "voice": "alloy"},
-    "frequency_penalty": 0.5,
-    "logprobs": True,
     "metadata": {"session": "1", "nested": {"a": 1}},
     "modalities": ["text"],
     "moderation": {"model": "omni-moderation-latest"},
-    "n": 2,
-    "parallel_tool_calls": False,
     "prediction": {"type": "content", "content": "x"},
-    "presence_penalty": -1,
     "prompt_cache_key": "k",
     "prompt_cache_options": {"mode": "implicit"},
     "prompt_cache_retention": "24h",
-    "reasoning_effort": "high",
-    "response_format": {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": {"$defs": {}}}},
     "safety_identifier": "s",
-    "seed": 7,
     "service_tier": "auto",
     "store": False,
+    "user": "u",
+}
+OPTIONAL: dict[str, Any] = {
+    "frequency_penalty": 0.5,
+    "logprobs": True,
+    "n": 2,
+    "parallel_tool_calls": False,
+    "presence_penalty": -1,
+    "reasoning_effort": "high",
+    "response_format": {"type": "json_schema", "json_schema": {"name": "x", "strict": True, "schema": {"$defs": {}}}},
+    "seed": 7,
     "top_logprobs": 2,
     "top_p": 1,
-    "user": "u",
     "verbosity": "low",
     "web_search_options": {"search_context_size": "low"},
 }
+OTHERS: dict[str, Any] = {
+    "function_call": "none",
+    "functions": [{"name": "g"}],
+    "logit_bias": {"1": 1},
+    "max_completion_tokens": 5,
+    "max_tokens": 5,
+    "messages": [{"role": "user", "content": "other"}],
+    "model": "other",
+    "stop": "x",
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    "temperature": 1,
+    "tool_choice": "none",
+    "tools": [{"type": "function", "function": {"name": "g"}}],
+}
+EXAMPLES = WITHOUT_EFFECT | OPTIONAL | OTHERS
+THE_BOTS = {"sampling", "reasoning", "web_search", "verbosity"}
 
 
-def test_there_is_an_example_for_every_parameter_without_effect() -> None:
-    assert set(EXAMPLES) == set(AcceptedParameters.model_fields)
+def changes(name: str) -> set[str]:
+    """The fields of the request that are another with the parameter than without."""
+    plain, asked = decode(orjson.dumps(MINIMAL)), decode(orjson.dumps(MINIMAL | {name: EXAMPLES[name]}))
+    names = (field.name for field in fields(ModelRequest))
+    return {each for each in names if getattr(plain.request, each) != getattr(asked.request, each)}
 
 
-@pytest.mark.parametrize(("name", "value"), EXAMPLES.items())
-def test_a_parameter_without_effect_is_accepted(name: str, value: Any) -> None:
+def test_there_is_an_example_for_every_parameter() -> None:
+    assert set(WITHOUT_EFFECT) == set(AcceptedParameters.model_fields)
+    assert set(EXAMPLES) == set(SDK_PARAMETERS)
+
+
+@pytest.mark.parametrize("name", SDK_PARAMETERS)
+def test_a_parameter_changes_what_is_asked_unless_it_is_documented_to_have_no_effect(name: str) -> None:
+    assert bool(changes(name)) == (name not in documented_as("accepted without effect"))
+
+
+@pytest.mark.parametrize("name", SDK_PARAMETERS)
+def test_what_goes_to_the_bots_own_parameters_is_documented_so(name: str) -> None:
+    sent_by_poes_query = {"temperature", "logit_bias"}
+    assert bool(changes(name) & THE_BOTS) == (name in documented_as("the bot's parameter") | sent_by_poes_query)
+
+
+@pytest.mark.parametrize(("name", "value"), (WITHOUT_EFFECT | OPTIONAL).items())
+def test_a_parameter_is_no_parameter_of_the_bots_own(name: str, value: Any) -> None:
     assert getattr(accept(**{name: value}), name) == value
     assert not accept(**{name: value}).model_extra
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_a_parameter_without_effect_still_has_its_type(name: str) -> None:
+@pytest.mark.parametrize("name", WITHOUT_EFFECT | OPTIONAL)
+def test_a_parameter_has_its_type_with_an_effect_or_without(name: str) -> None:
     wrong = "x" if not isinstance(EXAMPLES[name], str) else 5
     with pytest.raises(GatewayError) as caught:
         accept(**{name: wrong})
@@ -110,6 +152,7 @@ def test_an_integer_may_be_written_with_a_point(name: str) -> None:
         ("max_tokens", [1, schema.MAX_TOKENS], [0, -1, schema.MAX_TOKENS + 1, "1", True]),
         ("max_completion_tokens", [1, 32_000], [0, -1, 1e300]),
         ("n", [1, 2, 8], [0, -1, 9, "1", True]),
+        ("seed", [0, -(2**63), 2**63, 2**64 - 1], [1e300, -1e300, "1"]),
         ("logit_bias", [{}, {"1": 100, "2": -100, "3": 0.5}], [{"1": 101}, {"1": "x"}, {"1": None}, []]),
         ("stop", ["x", "", [], ["a"] * 5, ["", "b"]], [5, [5], ["a", None], ["a"] * 129]),
         ("stream", [True, False], ["true", 1]),
