@@ -5,38 +5,40 @@ Such clients show `total_usage` and `hard_limit_usd`, and their difference as wh
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 
 import orjson
 
 from poe2openai.core.errors import ErrorKind, GatewayError
 
-MAX_DAYS = 400
+# 2100-01-01: a balance does not end.
+_NO_END = 4_102_444_800
 _MILLION = 1_000_000
+_FIRST, _LAST = date(2000, 1, 1), date(2100, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """Days in UTC, `end` not among them (as in OpenAI's own page)."""
+    """Days in UTC, both among them: some clients ask until today, others until tomorrow."""
 
     start: date
     end: date
 
     def holds(self, microseconds: int) -> bool:
         """Whether a time in microseconds since 1970 lies in it."""
-        return self.start <= datetime.fromtimestamp(microseconds / 1e6, UTC).date() < self.end
+        day = _day_of(microseconds)
+        return day is not None and self.start <= day <= self.end
 
 
 def period_of(query: Mapping[str, str], today: date) -> Period:
     """`start_date` and `end_date` as `2026-11-01`; without them, this month."""
     start = _day(query, "start_date") or today.replace(day=1)
-    end = _day(query, "end_date") or today + timedelta(days=1)
-    if not timedelta() <= end - start <= timedelta(days=MAX_DAYS):
-        message = f"'end_date' has to come after 'start_date', by at most {MAX_DAYS} days."
+    end = _day(query, "end_date") or max(start, today)
+    if end < start:
+        message = "'end_date' comes before 'start_date'."
         raise GatewayError(ErrorKind.INVALID_REQUEST, message, param="end_date")
-    # A client that asks for one day means that day.
-    return Period(start, max(end, start + timedelta(days=1)))
+    return Period(start, end)
 
 
 def spent_points(entries: Iterable[Mapping[str, Any]], period: Period) -> dict[date, float]:
@@ -45,14 +47,15 @@ def spent_points(entries: Iterable[Mapping[str, Any]], period: Period) -> dict[d
     for entry in entries:
         at, cost = entry.get("creation_time"), entry.get("cost_points")
         if isinstance(at, int) and isinstance(cost, int | float) and period.holds(at):
-            day = datetime.fromtimestamp(at / 1e6, UTC).date()
+            day = _day_of(at) or period.start
             days[day] = days.get(day, 0.0) + cost
     return days
 
 
 def balance_body(balance: Mapping[str, Any], usd_per_million: float) -> bytes:
     points = points_of(balance)
-    return orjson.dumps({"object": "balance", **balance, "balance_usd": _usd(points, usd_per_million)})
+    usd = _usd(points, usd_per_million)
+    return orjson.dumps({"object": "balance", **balance, "usd": usd})
 
 
 def subscription_body(balance: Mapping[str, Any], spent: float, usd_per_million: float) -> bytes:
@@ -66,7 +69,7 @@ def subscription_body(balance: Mapping[str, Any], spent: float, usd_per_million:
             "soft_limit_usd": limit,
             "hard_limit_usd": limit,
             "system_hard_limit_usd": limit,
-            "access_until": 0,
+            "access_until": _NO_END,
         }
     )
 
@@ -88,15 +91,25 @@ def points_of(balance: Mapping[str, Any]) -> float:
     return points if isinstance(points, int | float) and not isinstance(points, bool) else 0
 
 
+def _day_of(microseconds: int) -> date | None:
+    try:
+        return datetime.fromtimestamp(microseconds / 1e6, UTC).date()
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
 def _day(query: Mapping[str, str], name: str) -> date | None:
     value = query.get(name)
     if not value:
         return None
     try:
-        return date.fromisoformat(value[:10])
+        day = date.fromisoformat(value[:10])
+        if not _FIRST <= day <= _LAST:
+            raise ValueError
     except ValueError:
         message = f"Invalid value for '{name}': expected a day such as 2026-11-01."
         raise GatewayError(ErrorKind.INVALID_REQUEST, message, param=name) from None
+    return day
 
 
 def _midnight(day: date) -> int:

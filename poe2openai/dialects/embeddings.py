@@ -30,12 +30,17 @@ class EmbeddingsBody(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingsRequest:
-    """`body` is what the server is asked, `texts` the inputs that are texts."""
+    """`body` is what the server is asked; `texts` are the inputs that are texts, `tokens` those that came as tokens."""
 
     model: str
     body: bytes
     encoding_format: Literal["float", "base64"]
     texts: tuple[str, ...]
+    tokens: tuple[int, ...]
+
+    @property
+    def inputs(self) -> int:
+        return len(self.texts) + len(self.tokens)
 
 
 def decode(body: bytes, *, default_model: str) -> EmbeddingsRequest:
@@ -43,18 +48,21 @@ def decode(body: bytes, *, default_model: str) -> EmbeddingsRequest:
     parsed = parse_object(body)
     fields = validate(EmbeddingsBody, parsed)
     model = fields.model or default_model
-    texts = _texts(fields.input)
+    texts, tokens = _inputs(fields.input)
     require_shallow(list((fields.model_extra or {}).items()))
     asked = {name: value for name, value in parsed.items() if value is not None}
-    return EmbeddingsRequest(model, orjson.dumps({**asked, "model": model}), fields.encoding_format or "float", texts)
+    return EmbeddingsRequest(
+        model, orjson.dumps({**asked, "model": model}), fields.encoding_format or "float", texts, tokens
+    )
 
 
 def render(answer: dict[str, Any], asked: EmbeddingsRequest, count: Callable[[str], int]) -> bytes:
     """The server's answer in OpenAI's shape, and in the encoding that was asked for; `count` is of tokens."""
-    data = [_entry(entry, index, asked.encoding_format) for index, entry in enumerate(answer["data"])]
+    entries = _in_order(answer["data"], asked.inputs)
+    data = [_entry(entry, index, asked.encoding_format) for index, entry in enumerate(entries)]
     usage = answer.get("usage")
     if not isinstance(usage, dict) or not isinstance(usage.get("prompt_tokens"), int):
-        tokens = sum(count(text) for text in asked.texts)
+        tokens = sum(count(text) for text in asked.texts) + sum(asked.tokens)
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
     elif not isinstance(usage.get("total_tokens"), int):
         usage = {**usage, "total_tokens": usage["prompt_tokens"]}
@@ -63,15 +71,27 @@ def render(answer: dict[str, Any], asked: EmbeddingsRequest, count: Callable[[st
     return orjson.dumps({"object": "list", "data": data, "model": named, "usage": usage})
 
 
-def _texts(value: Any) -> tuple[str, ...]:
-    """The inputs that are texts: tokens are the server's to judge."""
+def _in_order(entries: list[Any], inputs: int) -> list[Any]:
+    """One for each input: the server's `index` counts where it gives one."""
+    if len(entries) != inputs:
+        raise GatewayError(
+            ErrorKind.UPSTREAM_INVALID, f"The embeddings server gave {len(entries)} embeddings for {inputs} inputs."
+        )
+    placed = {entry["index"]: entry for entry in entries if isinstance(entry, dict) and _is_token(entry.get("index"))}
+    if placed.keys() != set(range(inputs)):
+        return entries
+    return [placed[place] for place in range(inputs)]
+
+
+def _inputs(value: Any) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The inputs that are texts, and how many tokens each of the others has: tokens are the server's to judge."""
     if value is None:
         raise _invalid("Missing required parameter: 'input'.", "input")
     if isinstance(value, str):
         inputs: list[Any] = [value]
     elif isinstance(value, list) and value:
         if all(_is_token(token) for token in value):
-            return ()
+            return (), (len(value),)
         inputs = value
     else:
         raise _invalid("Invalid type for 'input': expected a string, or a list of strings or tokens.", "input")
@@ -83,7 +103,8 @@ def _texts(value: Any) -> tuple[str, ...]:
             raise _invalid(f"Invalid value for '{place}': it is empty.", place)
         if not isinstance(one, str) and not (isinstance(one, list) and all(_is_token(token) for token in one)):
             raise _invalid(f"Invalid type for '{place}': expected a string or a list of tokens.", place)
-    return tuple(one for one in inputs if isinstance(one, str))
+    texts = tuple(one for one in inputs if isinstance(one, str))
+    return texts, tuple(len(one) for one in inputs if isinstance(one, list))
 
 
 def _is_token(value: Any) -> bool:

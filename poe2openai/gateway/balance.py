@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from poe2openai.core.errors import GatewayError
@@ -44,9 +45,11 @@ class Balances:
         entries: Entries = []
         is_complete = True
         errors: list[GatewayError] = []
+        deadline = time.monotonic() + HISTORY_SECONDS
         for key in keys:
+            ask = partial(self._history, key, since, deadline)
             try:
-                found = self._remembered(("spent", key, since), lambda key=key: self._history(key, since))  # type: ignore[misc]
+                found = self._remembered(("spent", key, since), ask)
             except GatewayError as error:
                 errors.append(error)
                 continue
@@ -56,10 +59,9 @@ class Balances:
             raise errors[0]
         return Spent(entries, is_complete)
 
-    def _history(self, key: str, since: float) -> Spent:
+    def _history(self, key: str, since: float, deadline: float) -> Spent:
         entries: Entries = []
         after: str | None = None
-        deadline = time.monotonic() + HISTORY_SECONDS
         for _ in range(MAX_PAGES):
             page = self._poe.points_history(key, limit=PAGE, after=after)
             found = [entry for entry in page.get("data", ()) if isinstance(entry, dict)]
@@ -101,9 +103,11 @@ class Balances:
 
 
 def _added(total: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """Numbers of points add up; what else Poe tells of a key is the first key's."""
+    """Points add up; what else Poe tells of a key is the first key's."""
     return {
-        name: value + found[name] if _is_number(value) and _is_number(found.get(name)) else value
+        name: value + found[name]
+        if name.endswith("balance") and _is_number(value) and _is_number(found.get(name))
+        else value
         for name, value in total.items()
     }
 

@@ -16,7 +16,7 @@ from poe2openai.pipeline.json_flow import JsonFlow
 from poe2openai.pipeline.json_schema import LONGEST_FAULT, InvalidSchema, Schema, root_types
 from poe2openai.pipeline.json_search import Opening, best
 from poe2openai.pipeline.pieces import Piece, Stopped, Thought
-from poe2openai.poe.events import Done, Error, Text, ToolCallDelta
+from poe2openai.poe.events import Done, Text, ToolCallDelta
 
 SCHEMA_PARAM = "response_format.json_schema.schema"
 NO_JSON = "Your answer held no JSON."
@@ -108,7 +108,7 @@ class _Shaper:
             case Done(reason) | Stopped(reason):
                 thoughts = [held for held in self._held if isinstance(held, Thought)]
                 return [*thoughts, *_as_text(self._settled(reason)), piece]
-            case Error():
+            case _:
                 return [piece]
 
     def _inside(self, piece: Piece) -> list[Piece]:

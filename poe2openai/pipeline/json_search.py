@@ -106,6 +106,8 @@ def _values(text: str, brackets: str, broken: list[JsonFlow]) -> Iterator[str]:
         return
     pattern = re.compile("|".join(_CANDIDATES[bracket] for bracket in brackets))
     found = pattern.search(text) or re.search(f"[{re.escape(brackets)}]", text)
+    if found:
+        yield text[found.start() : max(text.rfind("}"), text.rfind("]")) + 1]  # nearly always all there is
     for _ in range(_MOST_CANDIDATES):
         if found is None:
             return

@@ -3,13 +3,16 @@
 A Poe key goes to Poe's own address alone.
 """
 
+import re
 import time
+from functools import partial
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
 import requests
+import urllib3
 
 from poe2openai import __version__
 from poe2openai.core.errors import ErrorKind, GatewayError
@@ -20,6 +23,16 @@ ANSWER_SECONDS = 120.0
 MAX_ERROR_BODY = 64 * 1024
 
 _PIECE = 256 * 1024
+_SILENCE_SECONDS = 60.0
+# The key is the gateway's own: what the server thinks of it is not the client's fault.
+_KINDS = {
+    401: ErrorKind.UPSTREAM_ERROR,
+    403: ErrorKind.UPSTREAM_ERROR,
+    404: ErrorKind.NOT_FOUND,
+    429: ErrorKind.RATE_LIMIT,
+}
+# What the gateway puts before, or in place of, what Poe says.
+_POES_WORDS = re.compile(r"^(?:Poe refused this API key: |Poe has no such bot: |Poe answered with .*)")
 _NO_EMBEDDINGS = (
     "Poe has no embeddings at present. EMBEDDINGS_BASE_URL on the gateway can name a server that has: any "
     "OpenAI-compatible one."
@@ -50,27 +63,38 @@ class EmbeddingsServer:
     def create(self, body: bytes, poe_key: str) -> dict[str, Any]:
         """The server's answer as it is; `GatewayError` for a refusal, and for what is no embeddings."""
         key = poe_key if self.is_poe else self._api_key
-        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
         deadline = time.monotonic() + ANSWER_SECONDS
         try:
-            with self._session.post(
-                f"{self._base_url}/embeddings",
-                data=body,
-                headers=headers,
-                timeout=(self._connect_timeout, ANSWER_SECONDS),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
+            with self._post(body, key) as response:
                 if response.status_code != 200:
                     raise self._refusal(response, key)
                 answer = _read(response, deadline)
         except requests.Timeout:
             raise GatewayError(ErrorKind.UPSTREAM_TIMEOUT, "The embeddings server did not answer in time.") from None
-        except requests.RequestException:
+        except (requests.RequestException, urllib3.exceptions.HTTPError):
             # The library's words hold addresses, and a proxy's password among them.
             message = "The embeddings server cannot be reached, or broke off its answer."
             raise GatewayError(ErrorKind.UPSTREAM_UNREACHABLE, message) from None
         return _parsed(answer)
+
+    def _post(self, body: bytes, key: str) -> requests.Response:
+        """Once more where the server ended a connection without an answer: it may have been idle for too long."""
+        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})}
+        ask = partial(
+            self._session.post,
+            f"{self._base_url}/embeddings",
+            data=body,
+            headers=headers,
+            timeout=(self._connect_timeout, _SILENCE_SECONDS),
+            allow_redirects=False,
+            stream=True,
+        )
+        try:
+            return ask()
+        except requests.Timeout:
+            raise
+        except requests.ConnectionError:
+            return ask()
 
     def _refusal(self, response: requests.Response, key: str) -> GatewayError:
         status = response.status_code
@@ -79,20 +103,19 @@ class EmbeddingsServer:
         if status < 400:
             message = f"The embeddings server answered with HTTP status {status}; EMBEDDINGS_BASE_URL may be wrong."
             return GatewayError(ErrorKind.UPSTREAM_INVALID, message, upstream_status=status)
-        body = next(response.iter_content(MAX_ERROR_BODY), b"")
-        error = error_from_status(status, response.headers, body, secret=key)
-        message = f"The embeddings server refused: {error.message}"
-        if not self.is_poe and error.kind is ErrorKind.AUTHENTICATION:
-            # The key is the gateway's own: the client's is in order.
-            message = f"The embeddings server refuses the gateway's key (EMBEDDINGS_API_KEY): {error.message}"
-            return GatewayError(ErrorKind.UPSTREAM_ERROR, message, upstream_status=status)
-        return GatewayError(error.kind, message, retry_after=error.retry_after, upstream_status=status)
+        error = error_from_status(status, response.headers, response.raw.read(MAX_ERROR_BODY), secret=key)
+        if self.is_poe:
+            return error
+        kind = _KINDS.get(status, ErrorKind.INVALID_REQUEST if status < 500 else ErrorKind.UPSTREAM_ERROR)
+        said = _POES_WORDS.sub("", error.message)
+        message = f"The embeddings server refused with HTTP status {status}{f': {said}' if said else '.'}"
+        return GatewayError(kind, message, retry_after=error.retry_after, upstream_status=status)
 
 
 def _read(response: requests.Response, deadline: float) -> bytes:
     pieces: list[bytes] = []
     size = 0
-    for piece in response.iter_content(_PIECE):
+    for piece in iter(partial(response.raw.read1, _PIECE), b""):
         pieces.append(piece)
         size += len(piece)
         if size > MAX_ANSWER:

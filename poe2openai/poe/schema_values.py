@@ -7,6 +7,7 @@ from typing import Any
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 """Efforts of all vendors, the least first."""
 
+_LARGEST = 2**53  # what every JSON reader keeps exactly
 _MIDDLE = EFFORTS.index("medium")
 _WORDS = {"true": True, "1": True, "on": True, "yes": True, "false": False, "0": False, "off": False, "no": False}
 
@@ -51,7 +52,7 @@ def as_number(value: Any) -> float | int | None:
             value = float(value)
         except ValueError:
             return None
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not isinstance(value, int | float) or not math.isfinite(value) or abs(value) > _LARGEST:
         return None
     return int(value) if float(value).is_integer() else value
 

@@ -204,7 +204,7 @@ def test_an_error_goes_without_what_was_held(text: str, whole: bool) -> None:
 
 def test_a_note_fits_a_header() -> None:
     odd = OutputFormat({"additionalProperties": {"type": "integer"}})
-    (note,) = Shaped([[Text('{"x": "\r\n", "città \U0001f600' + "x" * 1000 + '": ""}'), Done()]], odd).notes
+    (note,) = Shaped([[Text('{"x": 1, "città \U0001f600' + "x" * 1000 + '": ""}'), Done()]], odd).notes
     assert note.startswith("response_format: ")
     assert note.isascii()
     assert note.isprintable()

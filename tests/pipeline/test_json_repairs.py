@@ -55,6 +55,7 @@ def test_what_was_sent_goes_on(sent: str, held: str, ending: str | None) -> None
         "{a: " + "1" * 9_999 + "}",
         "{a: }",
         "{a 1}",
+        "{'a'\"b\"}",
         "{a: 0x1F}",
         "{a: `x`}",
         "{a: 1²}",

@@ -162,6 +162,7 @@ def chain(depth: int, end: Any) -> Any:
         (exponential("oneOf", 200, {"type": "string"}), {}),
         (recursive("anyOf"), chain(60, 0)),
         (recursive("oneOf"), chain(500, 0)),
+        (all_to_all("allOf", 18), {}),
         (all_to_all("allOf", 30), {}),
         (all_to_all("anyOf", 12), 5),
         ({"$ref": "#"}, {}),
@@ -181,6 +182,15 @@ def test_what_may_take_too_long_is_not_judged(schema: dict[str, Any], value: Any
     begin = time.process_time()
     Schema(schema).fault(value)
     assert time.process_time() - begin < 3
+
+
+def test_a_schema_that_takes_too_long_to_compile_is_not_judged() -> None:
+    assert Schema({"properties": {f"p{n}": {"type": "string"} for n in range(9_000)}}).fault({"p1": 1}) is not None
+    assert Schema({"properties": {f"p{n}": {"type": "string"} for n in range(30_000)}}).fault({"p1": 1}) is None
+    patterns = [{"pattern": f"^a{{{n}}}$"} for n in range(300)]
+    assert Schema({"allOf": patterns[1:100]}).fault("b") is not None
+    assert Schema({"allOf": patterns}).fault("b") is None
+    assert Schema({"patternProperties": {pattern["pattern"]: False for pattern in patterns}}).fault({"a": 1}) is None
 
 
 def test_a_recursive_schema_is_judged() -> None:

@@ -318,5 +318,6 @@ WHOLE = {
         results(ToolResult("c2", (Text("?"),), is_error=True), result("c3")),
     ),
     "a thought without words": (ASKED, mixed("assistant", Reasoning("Hm.")), WENT_ON),
+    "an empty message of the user's": (ASKED, ANSWERED, said("user"), said("system", " ")),
     "a picture of the user's": (mixed("user", PICTURE), mixed("assistant", PICTURE), WENT_ON),
 }

@@ -26,6 +26,7 @@ NUMBER = {"type": "number", "minimum": 0, "maximum": 100}
         (-5, NUMBER, 0),
         ("50", NUMBER, 50),
         ("many", NUMBER, "many"),
+        (1e300, {"type": "integer"}, 1e300),
         (True, NUMBER, True),
         (42, {"type": "string"}, "42"),
         ("a", {"type": "string"}, "a"),

@@ -64,6 +64,7 @@ class TestCorpus:
 
     def test_a_list_is_as_good(self, damaged: Damaged) -> None:
         assert repair(list(damaged.history)) == damaged.whole
+        assert repair(list(damaged.whole)) == damaged.whole
 
     def test_what_went_before_stays_as_it_was(self, damaged: Damaged) -> None:
         """A bot's prompt cache lives on it."""

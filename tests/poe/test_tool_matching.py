@@ -49,7 +49,14 @@ class TestIds:
         assert matched(called(call("a"), call("a")), gave("a", "1"), gave("a", "2")) == [["1"], ["2"]]
         assert matched(called(call("a")), HM, called(call("a")), gave("a", "1"), gave("a", "2")) == [["1"], ["2"]]
 
-    @pytest.mark.parametrize("between", [HURRY, HM])
+    def test_results_end_an_answer(self) -> None:
+        assert matched(called(call("a"), call("b")), gave("b", "1"), called(call("a")), gave("a", "2")) == [
+            [],
+            ["1"],
+            ["2"],
+        ]
+
+    @pytest.mark.parametrize("between", [HURRY, HM, called(call("c"))])
     def test_a_second_result_is_the_calls_as_long_as_nothing_was_said(self, between: Message) -> None:
         history = [called(call("a"), call("b")), gave("a", "1"), gave("b", "2"), gave("a", "more")]
         assert matched(*history) == [["1", "more"], ["2"]]
@@ -73,6 +80,10 @@ class TestWithoutIds:
 
     def test_one_too_many_is_nobodys(self) -> None:
         assert nobodys(called(call("a")), gave("", "1"), gave("", "2")) == ["2"]
+        assert nobodys(called(call("")), gave("", "1"), gave("", "2")) == ["2"]
+
+    def test_a_call_without_an_id_is_the_likelier_one(self) -> None:
+        assert matched(called(call("a"), call("")), gave("", "1")) == [[], ["1"]]
 
     def test_a_name_may_stand_for_an_id(self) -> None:
         history = [
@@ -82,6 +93,9 @@ class TestWithoutIds:
             gave("f", "3"),
         ]
         assert matched(*history) == [["1"], ["2"], ["3"]]
+
+    def test_a_name_may_stand_for_an_id_twice(self) -> None:
+        assert matched(called(call("a", "f")), gave("f", "1"), gave("f", "more")) == [["1", "more"]]
 
     def test_an_id_counts_more_than_a_name(self) -> None:
         assert matched(called(call("a", "b"), call("b", "g")), gave("b", "2"), gave("a", "1")) == [["1"], ["2"]]
@@ -95,6 +109,9 @@ class TestEarlyResults:
         history = [gave("a", "0"), called(call("a")), gave("a", "1")]
         assert matched(*history) == [["1"]]
         assert nobodys(*history) == ["0"]
+
+    def test_one_without_an_id_finds_none(self) -> None:
+        assert matched(gave("", "0"), called(call(""))) == [[]]
 
     def test_several_find_theirs_in_order(self) -> None:
         history = [gave("a", "1"), gave("a", "2"), called(call("a"), call("a")), HURRY, called(call("a"))]

@@ -26,14 +26,14 @@ _FILL_IN = (
     "only what belongs in between, so that the three read as one. No preamble, no explanation, no code fence, and no "
     "repetition of what is already there."
 )
-_SAMPLING_OPTIONS = ("seed", "top_p", "frequency_penalty", "presence_penalty", "logprobs")
+_SAMPLING_OPTIONS = ("seed", "top_p", "frequency_penalty", "presence_penalty")
 
 
 class CompletionBody(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     model: Annotated[str, Field(min_length=1, max_length=512)]
-    prompt: str | Annotated[list[Any], Field(max_length=MAX_ANSWERS, fail_fast=True)] | None = None
+    prompt: Any = None
     suffix: str | None = None
     echo: bool | None = None
     stream: bool | None = None
@@ -43,7 +43,7 @@ class CompletionBody(BaseModel):
     max_tokens: Annotated[Whole, Field(gt=0, le=MAX_TOKENS)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     stop: str | Annotated[list[str], Field(max_length=MAX_STOPS, fail_fast=True)] | None = None
-    logit_bias: dict[str, float] | None = None
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] | None = None
     logprobs: Whole | None = None
     seed: Whole | None = None
     top_p: float | None = None
@@ -71,7 +71,8 @@ def decode(body: bytes, *, default_model: str = "") -> CompletionRequest:
     prompts = _prompts(fields.prompt)
     choices = fields.n or 1
     if len(prompts) * choices > MAX_ANSWERS:
-        raise _invalid(f"At most {MAX_ANSWERS} answers are given at once: prompts times 'n'.", "n")
+        param = "prompt" if choices == 1 else "n"
+        raise _invalid(f"At most {MAX_ANSWERS} answers are given at once: prompts times 'n'.", param)
     shared: dict[str, Any] = {
         "sampling": _sampling(fields),
         "reasoning": take_reasoning(None, extra),
@@ -88,9 +89,11 @@ def decode(body: bytes, *, default_model: str = "") -> CompletionRequest:
     )
 
 
-def _prompts(prompt: str | list[Any] | None) -> list[str]:
+def _prompts(prompt: Any) -> list[str]:
     if prompt is None:
         raise _invalid("Missing required parameter: 'prompt'.", "prompt")
+    if not isinstance(prompt, str | list):
+        raise _invalid("Invalid type for 'prompt': expected a string or a list of strings.", "prompt")
     prompts = [prompt] if isinstance(prompt, str) else prompt
     if not prompts:
         raise _invalid("Invalid value for 'prompt': it holds no prompt.", "prompt")

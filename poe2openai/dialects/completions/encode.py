@@ -28,6 +28,12 @@ class CompletionEncoder:
         """`beginnings` holds what the text of each answer begins with."""
         self._include_usage = include_usage
         self._shared = {"id": id, "object": "text_completion", "created": created, "model": model}
+        self._head = b"data: " + orjson.dumps(self._shared)[:-1] + b',"choices":[{"text":'
+        usage = b',"usage":null' if include_usage else b""
+        self._tails = [
+            b',"index":%d,"logprobs":null,"finish_reason":null}]%b}\n\n' % (index, usage)
+            for index, _ in enumerate(beginnings)
+        ]
         self._beginnings = beginnings
         self._in_text = [False for _ in beginnings]
         self._unfinished = len(beginnings)
@@ -55,7 +61,7 @@ class CompletionEncoder:
 
     def _texts(self, index: int, text: str) -> bytes:
         pieces = [text[start : start + _LONGEST_TEXT] for start in range(0, len(text), _LONGEST_TEXT)]
-        return b"".join([self._chunk([_choice(index, piece, None)]) for piece in pieces])
+        return b"".join([self._head + orjson.dumps(piece) + self._tails[index] for piece in pieces])
 
     def _end(self, index: int, reason: str, usage: Usage | None) -> bytes:
         if usage is not None:

@@ -31,6 +31,9 @@ def create_embeddings() -> Response:
 def _ask(here: Services, asked: EmbeddingsRequest, caller: Caller) -> dict[str, object]:
     """With the caller's key where the server is Poe; no key of Poe's is touched for another."""
     if not here.embeddings.is_poe:
+        if here.settings.embeddings_api_key and caller.poe_key is not None:
+            # Whoever spends the owner's key has to have one of Poe's: any word would do otherwise.
+            here.balances.balance([caller.poe_key])
         return here.embeddings.create(asked.body, "")
     key = here.keys.keys_for(caller)[0]
     try:

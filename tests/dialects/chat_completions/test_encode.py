@@ -202,6 +202,7 @@ def test_no_line_is_too_long_for_open_webui(text: str, kind: Any) -> None:
     ]
     stream = written(events, model="m" * 512)
 
+    assert encoder(model="m" * 512).encode(events) == stream
     assert max(len(line) for line in stream.splitlines(keepends=True)) <= MAX_LINE
     assert len(stream) < 8 * len(text) + MAX_LINE
     assert "".join(spoken(delta) for delta in deltas(stream)) == text

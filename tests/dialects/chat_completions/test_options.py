@@ -19,6 +19,7 @@ SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "require
         ({"reasoning": {"enabled": True, "exclude": False}}, (None, None, True)),
         ({"thinking": {"type": "enabled", "budget_tokens": 8000}}, (None, 8000, True)),
         ({"thinking": {"type": "disabled"}}, (None, None, False)),
+        ({"thinking": {"type": "disabled", "budget_tokens": 8000}}, (None, None, False)),
         ({"thinking": {"type": "adaptive"}}, (None, None, True)),
         ({"google": {"thinking_config": {"thinking_budget": 0}}}, (None, 0, None)),
         ({"google": {"thinking_config": {"thinking_budget": -1}}}, (None, None, True)),
