@@ -196,6 +196,9 @@ class _EventReader:
 
     def _take_blocks(self, blocks: list[bytes], form: _Form) -> None:
         """Runs of texts, or of pieces of a call, in plain form go together; the others are looked at one by one."""
+        if len([block for block in blocks if block.startswith(form.text)]) == len(blocks):
+            self._take_plain(blocks, form)
+            return
         for opening, run in groupby(blocks, lambda block: block[: len(form.text)]):
             if self.ended:
                 return
