@@ -36,6 +36,8 @@ class _Asked:
 
 def take_reasoning(effort: str | None, extra: dict[str, Any]) -> ReasoningOptions | None:
     """`effort` is OpenAI's `reasoning_effort`; what else is read is taken out of `extra`."""
+    if effort is None and not extra:
+        return None
     asked = _Asked()
     if effort is not None:
         asked.add(effort=effort)
