@@ -21,7 +21,8 @@ MAX_UNKNOWN_KEYS_TOLD = 20
 class ModelSettings:
     """What the owner says about one bot; `mapping` holds its aliases, `enable` False hides it from the list.
 
-    `tools_mode` and `tool_history` are None where the gateway's own settings count.
+    `tools_mode` and `tool_history` are None where the gateway's own settings count, `attach_last_files` where Poe's list
+    does.
     """
 
     mapping: tuple[str, ...] = ()
@@ -32,6 +33,7 @@ class ModelSettings:
     tools_mode: ToolsMode | None = None
     tool_history: ToolHistory | None = None
     single_message: bool = False
+    attach_last_files: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +128,7 @@ class _Model(_Section):
     tools_mode: Annotated[ToolsMode, _one_of(ToolsMode)] | None = None
     tool_history: Annotated[ToolHistory, _one_of(ToolHistory)] | None = None
     single_message: bool = False
+    attach_last_files: bool | None = None
 
     def frozen(self) -> ModelSettings:
         return ModelSettings(**{name: getattr(self, name) for name in type(self).model_fields})

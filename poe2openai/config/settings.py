@@ -232,16 +232,30 @@ class Settings:
         secret=True,
     )
     poe_file_upload_url: str = _setting(
-        "Later",
+        "Files",
         "https://www.quora.com/poe_api/file_upload_3RD_PARTY_POST",
         values.url("https", "http"),
-        "Where attachments are uploaded to.",
+        "Where files are uploaded to.",
     )
     url_cache_ttl_seconds: int = _setting(
-        "Later", 259_200, values.whole(0), "Seconds for which an uploaded attachment is used again."
+        "Files",
+        259_200,
+        values.whole(0),
+        "Seconds for which an uploaded file is used again, and its `file_id` is known. 0: each file is uploaded anew.",
     )
     url_cache_size_mb: int = _setting(
-        "Later", 100, values.whole(0), "Size in MB of the cache that remembers uploaded attachments."
+        "Files",
+        100,
+        values.whole(0),
+        "Size in MB of the files that are remembered, all together. What was used least recently is forgotten first. "
+        "The files lie with Poe; what is kept in `CONFIG_DIR` is where.",
+    )
+    media_fetch: bool = _setting(
+        "Files",
+        False,
+        values.flag,
+        "Whether the gateway itself fetches files that clients name by address, and uploads them. `false`: Poe fetches "
+        "them. It fetches from public addresses alone, and never through `PROXY`.",
     )
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from poe2openai.core.events import (
     AnswerEvent,
     Failed,
+    FilesMade,
     Finished,
     FinishReason,
+    MadeFile,
     PartDelta,
     PartKind,
     PartStarted,
@@ -28,6 +30,7 @@ class Answer:
     parts: tuple[AnswerPart, ...]
     reason: FinishReason
     usage: Usage | None
+    files: tuple[MadeFile, ...] = ()
 
     def text(self, kind: PartKind) -> str:
         """All text of one kind, joined as it was said."""
@@ -37,6 +40,7 @@ class Answer:
 def collect(batches: Iterable[list[AnswerEvent]]) -> Answer:
     """Folds an answer; raises the `GatewayError` that it failed with."""
     opened: list[tuple[PartStarted, list[str]]] = []
+    files: tuple[MadeFile, ...] = ()
     for batch in batches:
         for event in batch:
             match event:
@@ -44,8 +48,10 @@ def collect(batches: Iterable[list[AnswerEvent]]) -> Answer:
                     opened[-1][1].append(text)
                 case PartStarted():
                     opened.append((event, []))
+                case FilesMade(made):
+                    files = made
                 case Finished(reason, usage):
-                    return Answer(tuple(_part(start, texts) for start, texts in opened), reason, usage)
+                    return Answer(tuple(_part(start, texts) for start, texts in opened), reason, usage, files)
                 case Failed(error):
                     raise error
                 case _:

@@ -1,6 +1,6 @@
 """The answer as a stream of events, and the grammar it keeps.
 
-    Started (PartStarted PartDelta* PartFinished)* (Finished | Failed)
+    Started (PartStarted PartDelta* PartFinished)* FilesMade? (Finished | Failed)
 
 One part is open at a time: Anthropic's content blocks and the items of OpenAI's Responses need it. Parts are numbered
 0, 1, 2, … in the order in which they open. Events travel in batches, `list[AnswerEvent]`; an empty one is an idle tick.
@@ -66,6 +66,22 @@ class PartFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file that the bot made; `media_type` is what the bot says of it."""
+
+    url: str
+    media_type: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FilesMade:
+    """All files of the answer, for those who want them apart from its text."""
+
+    files: tuple[MadeFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """The answer is whole. `usage` is None where nobody asked for it."""
 
@@ -80,7 +96,7 @@ class Failed:
     error: GatewayError
 
 
-AnswerEvent = Started | PartStarted | PartDelta | PartFinished | Finished | Failed
+AnswerEvent = Started | PartStarted | PartDelta | PartFinished | FilesMade | Finished | Failed
 
 
 class GrammarError(AssertionError):
@@ -120,6 +136,9 @@ class GrammarChecker:
                     raise GrammarError(f"{event} while the open part is {self._open}")
                 if isinstance(event, PartFinished):
                     self._open = None
+            case FilesMade():
+                if self._open is not None:
+                    raise GrammarError(f"{event} while part {self._open} is open")
             case Finished() | Failed():
                 # A failure may leave its part open: what was said so far is all there is.
                 if self._open is not None and isinstance(event, Finished):

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+from poe2openai.core.content import Content
+
 Role = Literal["system", "user", "assistant", "tool"]
 
 
@@ -22,16 +24,26 @@ class Url:
 
 @dataclass(frozen=True, slots=True)
 class Inline:
-    """Media that the client sent along, still in base64 as it came."""
+    """Media that the client sent along."""
 
-    base64: str
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class FileId:
+    """Media that the client uploaded before (OpenAI API reference, Files)."""
+
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A picture, a sound, a film or a document. `param` is its place in the client's body, for error messages."""
+    """A picture, a sound, a film or a document. `param` is its place in the client's body, for error messages.
 
-    source: Url | Inline
+    `media_type` and `name` are what the client says of it, None where it says nothing.
+    """
+
+    source: Url | Inline | FileId
     media_type: str | None
     name: str | None
     param: str
@@ -144,7 +156,9 @@ class ModelRequest:
 
     `max_tokens` bounds thought and answer together (OpenAI API reference, `max_completion_tokens`); `extra` holds
     the fields that the dialect does not know, to travel as the bot's own parameters. `n` is how many answers are
-    wanted, each of a query of its own.
+    wanted, each of a query of its own. `images` says that the client wants pictures of the answer apart from its text
+    as well. `lifted` holds long base64 that was taken out of the body, by the words that stand in its place: where it
+    was no media, it has to be put back (`dialects.lifting`).
     """
 
     model: str
@@ -163,3 +177,5 @@ class ModelRequest:
     stream: bool = False
     include_usage: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
+    images: bool = False
+    lifted: Mapping[str, Content] = field(default_factory=dict)

@@ -24,8 +24,10 @@ class Route:
 
     `model` is the client's name, to be echoed; `hold` keeps an answer back until it is final; `parameters` are the
     owner's defaults; `declared` holds the parameters that the bot's entry in Poe's list declares, None where there is
-    no such entry, and `supports_tools` says that the entry promises native tools. `reasoning` and `web_search` come
-    from suffixes of the client's name.
+    no such entry, and `supports_tools` says that the entry promises native tools. With
+    `attach_last_files` the files of the last answer go with the next question; `makes_text` is False for a bot that
+    makes nothing but pictures, sounds or films. `reasoning` and `web_search` come from
+    suffixes of the client's name.
     """
 
     model: str
@@ -38,6 +40,8 @@ class Route:
     tools_mode: ToolsMode | None = None
     tool_history: ToolHistory | None = None
     single_message: bool = False
+    attach_last_files: bool = False
+    makes_text: bool = True
     reasoning: ReasoningOptions | None = None
     web_search: WebSearch | None = None
 
@@ -77,9 +81,15 @@ class _Snapshot:
             tools_mode=settings.tools_mode,
             tool_history=settings.tool_history,
             single_message=settings.single_message,
+            attach_last_files=_first_said(settings.attach_last_files, bot is not None and bot.makes_images),
+            makes_text=bot is None or bot.makes_text,
             reasoning=asked.reasoning,
             web_search=asked.web_search,
         )
+
+
+def _first_said(said: bool | None, otherwise: bool) -> bool:
+    return otherwise if said is None else said
 
 
 class Catalog:

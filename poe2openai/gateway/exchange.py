@@ -2,23 +2,27 @@
 
 import time
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from poe2openai.core.errors import GatewayError
-from poe2openai.core.events import AnswerEvent, Failed, Finished, Started, Usage
+from poe2openai.core.events import AnswerEvent, Failed, FilesMade, Finished, MadeFile, Started, Usage
 from poe2openai.core.request import ModelRequest
 from poe2openai.core.tokens import TokenCounter
 from poe2openai.core.turns import give_way
 from poe2openai.gateway.asking import Ask, Asking
+from poe2openai.gateway.attachments import Attached, Attachments, may_be_lost
+from poe2openai.gateway.attempts import Waiting
 from poe2openai.gateway.catalog import Route
 from poe2openai.gateway.keys import Caller
 from poe2openai.gateway.record import RequestRecord
 from poe2openai.gateway.tokens import count_messages
 from poe2openai.gateway.tool_ways import ToolWays, Way, is_refusal
-from poe2openai.gateway.upstream import Asker, Upstream, Upstreams, Waiting
+from poe2openai.gateway.upstream import Asker, Upstream, Upstreams
+from poe2openai.gateway.uploading import Uploader
 from poe2openai.pipeline.again import AskAgain
 from poe2openai.pipeline.order import PipelineOptions, pipeline
+from poe2openai.poe.events import File
 
 # A burst of small reads that are always there never lets other streams run by itself; who waited in between did.
 _BURST_BATCHES = 8
@@ -29,9 +33,16 @@ class Exchange:
     """Answers requests. One serves a whole worker."""
 
     def __init__(
-        self, upstreams: Upstreams, counter: TokenCounter, tool_ways: ToolWays, *, tool_flags: bool = False
+        self,
+        upstreams: Upstreams,
+        attachments: Attachments,
+        counter: TokenCounter,
+        tool_ways: ToolWays,
+        *,
+        tool_flags: bool = False,
     ) -> None:
         self._upstreams = upstreams
+        self._attachments = attachments
         self._counter = counter
         self._tool_ways = tool_ways
         self._tool_flags = tool_flags
@@ -49,10 +60,9 @@ class Exchange:
         Returns once that event is there or, Poe having answered with a stream, once the waiting is over. Closing the
         generator ends the upstream request.
         """
-        asking = Asking(request, route, self._tool_ways, tool_flags=self._tool_flags)
-        asker = Asker(route.bot, caller, record, waiting)
-        ask, upstream = self._open_some_way(asking, asker)
-        answer = _Answer(request, route, record, self._counter)
+        asker = self._upstreams.asker(route.bot, caller, record, waiting)
+        asking, ask, upstream = self._open(request, route, asker)
+        answer = _Answer(asking.request, route, record, self._counter)
 
         def ask_again(again: AskAgain) -> tuple[Ask, Upstream]:
             record.notes.append("asked again: " + again.demand)
@@ -60,6 +70,26 @@ class Exchange:
             return once_more, self._upstreams.open(once_more.body, asker)
 
         return answer.deliver(ask, upstream, ask_again)
+
+    def _open(self, request: ModelRequest, route: Route, asker: Asker) -> tuple[Asking, Ask, Upstream]:
+        """With the request's files; where Poe may have forgotten one that it had, once more with all of them anew."""
+        attached = self._attach(request, route, asker)
+        asking = Asking(attached.request, route, self._tool_ways, tool_flags=self._tool_flags)
+        try:
+            return asking, *self._open_some_way(asking, asker)
+        except GatewayError as error:
+            if not attached.remembered or not may_be_lost(error):
+                raise
+        asker.record.notes.append("files uploaded again")
+        self._attachments.forget(attached)
+        attached = self._attach(request, route, asker)
+        asking = Asking(attached.request, route, self._tool_ways, tool_flags=self._tool_flags)
+        return asking, *self._open_some_way(asking, asker)
+
+    def _attach(self, request: ModelRequest, route: Route, asker: Asker) -> Attached:
+        who = Uploader(asker.caller, asker.keys)
+        on_silence = asker.waiting.on_silence
+        return self._attachments.attach(request, who, on_silence, last_files=route.attach_last_files)
 
     def _open_some_way(self, asking: Asking, asker: Asker) -> tuple[Ask, Upstream]:
         """The first way that Poe does not refuse; where it refuses all, what it said of the first."""
@@ -116,14 +146,19 @@ class _Answer:
 
     def _events(self, ask: Ask, upstream: Upstream, *, may_ask_again: bool) -> Generator[list[AnswerEvent]]:
         options = self._options(ask, upstream, may_ask_again=may_ask_again)
+        files: list[File] = []
+        if self.request.images:
+            options = replace(options, on_file=files.append)
         batches = 0
         looked = time.monotonic()
         try:
             for batch in pipeline(upstream.events(), options):
                 if batch:
                     self.record.see(batch)
-                    if isinstance(batch[-1], Finished):
+                    if isinstance(end := batch[-1], Finished):
                         upstream.cut_short()
+                        if files:
+                            batch = [*batch[:-1], _made(files), end]  # noqa: PLW2901 (the same, and one more)
                 yield batch
                 batches += 1
                 if batches % _BURST_BATCHES == 0:
@@ -160,6 +195,10 @@ class _Answer:
         if not self._wants_usage():
             return Usage(0, 0)
         return Usage(self._input_tokens(ask), self.counter.count(again.said))
+
+
+def _made(files: list[File]) -> FilesMade:
+    return FilesMade(tuple([MadeFile(file.url, file.media_type, file.name) for file in files]))
 
 
 def _with_usage_of_both(batch: list[AnswerEvent], spent: Usage) -> list[AnswerEvent]:

@@ -27,6 +27,8 @@ class Bot:
     settings: ModelSettings
     declared: Declared | None = None
     supports_tools: bool = False
+    makes_images: bool = False
+    makes_text: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,13 @@ def supports_tools(entry: Entry) -> bool:
     return isinstance(features, list) and "tools" in features
 
 
+def output_modalities(entry: Entry) -> list[Any]:
+    """`text`, `image`, `video`, `audio`; none where the list does not say."""
+    architecture = entry.get("architecture")
+    made = architecture.get("output_modalities") if isinstance(architecture, dict) else None
+    return made if isinstance(made, list) else []
+
+
 def _with_custom(entries: Iterable[Entry], custom_models: Iterable[CustomModel]) -> list[Entry]:
     shown = [*entries]
     taken = {fold(entry["id"]) for entry in shown}
@@ -117,7 +126,15 @@ def _bare_entry(name: str, created: int = 0, owner: str | None = None) -> Entry:
 
 def _bot(entry: Entry, settings: Mapping[str, ModelSettings]) -> Bot:
     own = settings.get(fold(entry["id"])) or settings.get(fold(display_name(entry))) or NO_SETTINGS
-    return Bot(entry["id"], own, declared_parameters(entry), supports_tools(entry))
+    made = output_modalities(entry)
+    return Bot(
+        entry["id"],
+        own,
+        declared_parameters(entry),
+        supports_tools(entry),
+        makes_images="image" in made,
+        makes_text=not made or "text" in made,
+    )
 
 
 def _aliases(file: ModelsFile, names: Mapping[str, _Known]) -> dict[str, _Known]:

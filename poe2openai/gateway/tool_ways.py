@@ -51,6 +51,9 @@ class ToolWays:
         if not has_tools:
             return [_NO_TOOLS]
         mode = route.tools_mode or self._tools_mode
+        if mode == "auto" and not route.makes_text:
+            # Such a bot would paint the instructions; chat clients send their tools with every question.
+            return [_NO_TOOLS]
         if mode == "xml" or (mode == "auto" and not route.supports_tools):
             return [_XML]
         history = "text" if route.single_message else route.tool_history or self._tool_history

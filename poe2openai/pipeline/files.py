@@ -1,99 +1,162 @@
-"""A file of the answer becomes a markdown link in the text, in a paragraph of its own."""
+"""Files of the answer become markdown in its text: at the place where the text refers to them, else behind it.
+
+Poe's bots refer to a file as `![title][ref]` (Poe's protocol specification, `inline_ref`), and its `file` event may
+come before or after. A stream waits a while for the file of such a picture. What refers to a file that comes later
+still stays as it is, which is markdown as well, and is given its address at the end: `[ref]: https://…`.
+"""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import quote
 
 from poe2openai.pipeline.pieces import joined
-from poe2openai.poe.events import Done, File, PoeEvent, Text, ToolCallDelta
+from poe2openai.poe.events import Done, Error, File, PoeEvent, Text, ToolCallDelta
+
+MOST_HELD = 2_000
+"""Characters of text that wait for the file of a picture in it."""
 
 _BREAKS_LABEL = re.compile(r"[\\\[\]`<]")
-_REFERENCE = re.compile(r"(\[[^\[\]]*\])\[([^\[\]]+)\]")
 _BREAKS_ADDRESS = re.compile(r"[\s\x00-\x1f\x7f()<>\\]")
+_REFERENCE = re.compile(r"(?P<bang>!?)\[(?P<title>[^\[\]]{0,500})\]\[(?P<ref>[^\[\]\n]{1,200})\]")
+# What may become a reference with the next text.
+_UNFINISHED = re.compile(r"!?(?:\[[^\[\]]{0,500}(?:\](?:\[[^\[\]\n]{0,200})?)?)?\Z")
+_NO_ADDRESS = "data:"
 
 
-def link(batches: Iterable[list[PoeEvent]]) -> Iterator[list[PoeEvent]]:
-    """No `File` comes out. What the text itself shows already, or an earlier file, is not shown again."""
-    page = _Page()
+def link(
+    batches: Iterable[list[PoeEvent]], on_file: Callable[[File], None] = lambda _: None
+) -> Iterator[list[PoeEvent]]:
+    """No `File` comes out; each one is told to `on_file`, the same one once.
+
+    What the text itself shows already, or an earlier file, is not shown again.
+    """
+    page = _Page(on_file)
     for batch in batches:
         if not batch or (len(batch) == 1 and type(batch[0]) is ToolCallDelta):
             yield batch
-        elif len(batch) == 1 and type(event := batch[0]) is Text and page.gap is None:
-            page.texts.append(event.text)
+        elif page.flows and len(batch) == 1 and type(event := batch[0]) is Text and "!" not in event.text:
+            page.shown.append(event.text)
             yield batch
         else:
-            yield joined(out for event in _with_addresses(batch) for out in page.take(event))
-
-
-def _with_addresses(batch: list[PoeEvent]) -> list[PoeEvent]:
-    """References of a text to files that came with it become links; held answers come with all their files."""
-    files = {event.ref: event for event in batch if isinstance(event, File) and event.ref}
-    if not files:
-        return batch
-    shown: set[str] = set()
-
-    def with_address(found: re.Match[str]) -> str:
-        file = files.get(found[2])
-        if file is None:
-            return found[0]
-        shown.add(found[2])
-        return f"{found[1]}({_address(file)})"
-
-    texts = [Text(_REFERENCE.sub(with_address, event.text)) if isinstance(event, Text) else event for event in batch]
-    return [event for event in texts if not (isinstance(event, File) and event.ref in shown)]
+            page.expect(batch)
+            yield joined(out for event in batch for out in page.take(event))
 
 
 class _Page:
-    """The text so far. `gap` holds the line breaks since a link that nothing else followed yet."""
+    """The text so far. `flows` says that nothing of it is held and no reference would be known."""
 
-    def __init__(self) -> None:
-        self.texts: list[str] = []
-        self.gap: str | None = None
-        self._shown: set[str] = set()
+    def __init__(self, on_file: Callable[[File], None]) -> None:
+        self.shown: list[str] = []
+        self.flows = True
+        self._on_file = on_file
+        self._held = ""
+        self._by_ref: dict[str, File] = {}
+        self._files: dict[str, File] = {}
+        self._placed: set[str] = set()  # addresses of files that the text shows at their place
+        self._unknown: set[str] = set()  # references whose files were waited for in vain
+
+    def expect(self, batch: list[PoeEvent]) -> None:
+        """Takes note of the files of a batch before its texts: held answers come with all their files."""
+        for event in batch:
+            if isinstance(event, File):
+                if event.url not in self._files:
+                    self._files[event.url] = event
+                    self._on_file(event)
+                if event.ref:
+                    self.flows = False
+                    self._by_ref.setdefault(event.ref, event)
 
     def take(self, event: PoeEvent) -> list[PoeEvent]:
         match event:
             case Text(text):
-                return [Text(self._write(text))]
+                return [Text(self._write(self._held + text))]
             case File():
-                return [Text(self._show(event))]
-            case Done() if self.gap:
-                return [Text(self.gap), event]
+                return [Text(self._write(self._held))]
+            case Done() | Error():
+                return [Text(self._rest()), event]
             case _:
                 return [event]
 
     def _write(self, text: str) -> str:
-        if self.gap is not None:
-            text = self.gap + text
-            body = text.lstrip("\r\n")
-            if not body:
-                self.gap = text
-                return ""
-            text = _missing_line_breaks(text[: -len(body)]) + text
-            self.gap = None
-        self.texts.append(text)
+        """What can go out; the rest is held."""
+        cut = self._cut(text)
+        self._held = text[cut:]
+        self.flows = not self._held and not self._by_ref
+        return self._show(text[:cut])
+
+    def _cut(self, text: str) -> int:
+        """Where a reference may begin that is not whole yet, or whose file is not there yet."""
+        end = 0
+        for found in _REFERENCE.finditer(text):
+            ref, end = found["ref"], found.end()
+            if not found["bang"] or ref in self._by_ref or ref in self._unknown:
+                continue
+            if len(text) - found.start() <= MOST_HELD:
+                return found.start()
+            self._unknown.add(ref)
+        at = _UNFINISHED.search(text, max(end, len(text) - 1_000))
+        # Without files, brackets are but brackets: only what may become a picture waits.
+        if at is None or not (at[0].startswith("!") or (at[0] and self._by_ref)):
+            return len(text)
+        return at.start()
+
+    def _show(self, text: str) -> str:
+        if self._by_ref and "][" in text:
+            text = _REFERENCE.sub(self._with_address, text)
+        self.shown.append(text)
         return text
 
-    def _show(self, file: File) -> str:
-        text = "".join(self.texts)
-        self.texts = [text]
-        if file.url in self._shown or _mentions(text, file.url):
-            return ""
-        self._shown.add(file.url)
-        before = self.gap or ""
-        if text.strip():
-            before += _missing_line_breaks(text[-4:] + before)
-        self.gap = ""
-        shown = before + _markdown(file)
-        self.texts.append(shown)
-        return shown
+    def _with_address(self, found: re.Match[str]) -> str:
+        file = self._by_ref.get(found["ref"])
+        if file is None:
+            return found[0]
+        self._placed.add(file.url)
+        label = found["title"] or ("" if found["bang"] and _is_image(file) else _label(file))
+        bang = found["bang"] if _is_image(file) else ""
+        return f"{bang}[{label}]({_address(file)})" if _has_address(file) else f"[{label or _label(file)}]"
+
+    def _rest(self) -> str:
+        """What was held, and the files that have no place in the text."""
+        out = self._show(self._held)
+        self._held = ""
+        text = "".join(self.shown)
+        self.shown = [text]
+        for file in self._files.values():
+            if file.url in self._placed or _mentions(text, file.url):
+                continue
+            self._placed.add(file.url)
+            shown = _definition(file) if file.ref and f"][{file.ref}]" in text else _markdown(file)
+            added = (_missing_line_breaks(text) if text.strip() else "") + shown
+            out += added
+            text += added
+        self.shown = [text]
+        return out
 
 
 def _markdown(file: File) -> str:
-    is_image = file.media_type.lower().startswith("image/")
-    name = " ".join(file.name.split()) or ("image" if is_image else "file")
-    label = _BREAKS_LABEL.sub(r"\\\g<0>", name)
-    return f"{'!' if is_image else ''}[{label}]({_address(file)})"
+    label = _label(file)
+    if not _has_address(file):
+        return f"[{label}]"
+    return f"{'!' if _is_image(file) else ''}[{label}]({_address(file)})"
+
+
+def _definition(file: File) -> str:
+    """What gives a reference in the text its address (CommonMark, "Link reference definitions")."""
+    return f"[{file.ref}]: {_address(file)}"
+
+
+def _label(file: File) -> str:
+    name = " ".join(file.name.split()) or ("image" if _is_image(file) else "file")
+    return _BREAKS_LABEL.sub(r"\\\g<0>", name)
+
+
+def _is_image(file: File) -> bool:
+    return file.media_type.lower().startswith("image/")
+
+
+def _has_address(file: File) -> bool:
+    """A `data:` URL would be megabytes of text, in this answer and in every question that follows."""
+    return not file.url[:8].lower().startswith(_NO_ADDRESS)
 
 
 def _address(file: File) -> str:

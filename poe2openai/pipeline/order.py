@@ -21,7 +21,7 @@ from poe2openai.pipeline import (
 from poe2openai.pipeline.json_answer import JsonForm
 from poe2openai.pipeline.pieces import Piece
 from poe2openai.pipeline.tool_rules import ToolRules
-from poe2openai.poe.events import PoeEvent
+from poe2openai.poe.events import File, PoeEvent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +30,7 @@ class PipelineOptions:
 
     `hold` is the model's policy, `whole` says that the client waits for the whole answer: either way nothing goes out
     before Poe is done. `input_tokens` is None where nobody asked for usage. `note` takes what the log should say;
-    `on_end` is called when the answer is known to be over, before its tokens are counted. `tools` and `json` are what
+    `on_file` takes each file of the answer. `on_end` is called when the answer is known to be over, before its tokens are counted. `tools` and `json` are what
     calls and content are held to; with `may_ask_again` the pipeline raises `AskAgain` for an answer that fails there.
     """
 
@@ -45,6 +45,7 @@ class PipelineOptions:
     tools: ToolRules | None = None
     json: JsonForm | None = None
     may_ask_again: bool = False
+    on_file: Callable[[File], None] = lambda _: None
 
 
 def pipeline(batches: Iterable[list[PoeEvent]], options: PipelineOptions) -> Iterator[list[AnswerEvent]]:
@@ -54,7 +55,7 @@ def pipeline(batches: Iterable[list[PoeEvent]], options: PipelineOptions) -> Ite
     if is_bounded and options.whole and not options.hold and not options.tools and not options.json:
         batches = probe.end_where_cut(batches, enforce)
     settled = replace.settle(batches, hold=options.hold or options.whole, note=options.note)
-    pieces = _shaped(thinking.split(files.link(settled)), options)
+    pieces = _shaped(thinking.split(files.link(settled, options.on_file)), options)
     if is_bounded:
         pieces = enforce(pieces)
     events = parts.assemble(pieces)

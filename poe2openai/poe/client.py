@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 from urllib.parse import quote, unquote, urlsplit
@@ -55,7 +55,7 @@ class PoeClient:
         `make_wait` gives streams a way to wait for bytes that is cheaper than `recv`.
         """
         self.last_contact: LastContact | None = None
-        self._base_url = _checked(base_url)
+        self.base_url = self._base_url = _checked(base_url)
         self._connect_timeout = connect_timeout
         self._adapter = PoeAdapter(
             proxy=proxy,
@@ -118,6 +118,32 @@ class PoeClient:
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
             raise GatewayError(ErrorKind.UPSTREAM_INVALID, "Poe's history of points has an unknown shape.")
         return answer
+
+    def get(self, url: str, on_silence: Callable[[], None]) -> tuple[BodyStream, int, Mapping[str, str]]:
+        """What any address answers, with its status and headers; no key goes there."""
+        request = self._get.copy()
+        request.headers["Accept"] = "*/*"
+        request.url = url
+        request.on_silence = on_silence
+        response = self._send(request)
+        return _body_of(response), response.status_code, response.headers
+
+    def post(
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        body: tuple[bytes, ...],
+        on_silence: Callable[[], None],
+        idle_timeout: float,
+    ) -> tuple[BodyStream, int, Mapping[str, str]]:
+        """The same for a body in pieces; `idle_timeout` in seconds."""
+        request = self._get.copy()
+        request.method, request.url = "POST", url
+        request.headers.update(headers)
+        request.body = body  # type: ignore[assignment]  # the adapter takes pieces
+        request.on_silence = on_silence
+        response = self._send(request, (self._connect_timeout, idle_timeout))
+        return _body_of(response), response.status_code, response.headers
 
     def close(self) -> None:
         """Ends the connections that are idle; a stream that is open goes on to its end."""

@@ -12,8 +12,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 import orjson
 
-from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.core.request import Inline, Media, Message, Part, Text, ToolCall, ToolResult
+from poe2openai.core.request import Media, Message, Part, Text, ToolCall, ToolResult, Url
 from poe2openai.poe.tool_prompt import call_as_xml, result_as_xml
 from poe2openai.poe.tool_schema import bot_name
 
@@ -65,8 +64,8 @@ class _Run:
 def poe_messages(history: Sequence[Message], form: HistoryForm, *, system_as_user: bool) -> list[PoeMessage]:
     """Empty messages are left out, neighbours of one role joined by a blank line.
 
-    The history is whole: each round of calls is followed by its results (`tool_history.repair`). Raises `GatewayError`
-    for media that cannot be handed on.
+    The history is whole: each round of calls is followed by its results (`tool_history.repair`). Media have addresses
+    that Poe knows.
     """
     writer = _Writer(form, _call_names(history))
     for message in history:
@@ -161,12 +160,7 @@ def _poe_role(message: Message, *, system_as_user: bool) -> PoeRole:
 
 
 def _attachment(media: Media) -> Attachment:
-    if isinstance(media.source, Inline):
-        raise GatewayError(
-            ErrorKind.INVALID_REQUEST,
-            "Files sent along in a request cannot be uploaded to Poe by this version: give the file's http(s) URL.",
-            param=media.param,
-        )
+    assert isinstance(media.source, Url)  # noqa: S101 (`gateway.attachments` has seen to it)
     url = media.source.url
     path = url.split("?", 1)[0].split("#", 1)[0]
     name = media.name or path.rsplit("/", 1)[-1] or "file"

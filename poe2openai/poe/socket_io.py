@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.poe.body import WIDE
@@ -16,13 +16,21 @@ class NoAnswerError(Exception):
     """The connection ended before the first byte of an answer."""
 
 
-def write_request(sock: socket.socket, head: bytes, body: bytes) -> bool:
-    """False when the connection broke meanwhile: an answer that came early may tell why."""
+def write_request(
+    sock: socket.socket, head: bytes, body: Sequence[bytes], on_slice: Callable[[], None] | None = None
+) -> bool:
+    """False when the connection broke meanwhile: an answer that came early may tell why.
+
+    `on_slice` is called between the slices of a long body, and may raise to give up.
+    """
     try:
         sock.sendall(head)
-        view = memoryview(body)
-        for start in range(0, len(body), WRITE_SLICE):
-            sock.sendall(view[start : start + WRITE_SLICE])
+        for piece in body:
+            view = memoryview(piece)
+            for start in range(0, len(piece), WRITE_SLICE):
+                sock.sendall(view[start : start + WRITE_SLICE])
+                if on_slice is not None:
+                    on_slice()
     except TimeoutError:
         raise GatewayError(ErrorKind.UPSTREAM_TIMEOUT, "Poe did not take the request in time.") from None
     except (OSError, ValueError):

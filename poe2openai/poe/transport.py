@@ -15,7 +15,7 @@ import threading
 import time
 from base64 import b64encode
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -229,16 +229,19 @@ def _reason(error: Exception) -> str:
 
 
 class _Message(NamedTuple):
-    """What goes out: a small body travels with its head, in one write."""
+    """What goes out: a small body travels with its head, in one write; a file's stays in its pieces."""
 
     request: PreparedRequest
     pool: ConnectionPool
     head: bytes
-    body: bytes
+    body: Sequence[bytes]
 
 
 class PreparedQuery(PreparedRequest):
-    """A prepared request; `on_silence` is called at each tick without an answer, and may raise to give up."""
+    """A prepared request; its body may be a tuple of pieces.
+
+    `on_silence` is called at each tick without an answer, and while a long body goes out; it may raise to give up.
+    """
 
     on_silence: Callable[[], None] | None = None
 
@@ -324,25 +327,28 @@ class PoeAdapter(BaseAdapter):
         body: Any = request.body or b""
         if isinstance(body, str):
             body = body.encode()
-        if url is None or not isinstance(body, bytes):
+        pieces = body if isinstance(body, tuple) else (body,)
+        if url is None or not all(isinstance(piece, bytes) for piece in pieces):
             raise ValueError("a request needs an http(s) address and a body that is whole")
         origin, target = url[1], url[2] if url[2].startswith("/") else f"/{url[2]}"
         pool = self._pools.get(origin)
         if pool is None:
             pool = self._pools.setdefault(origin, ConnectionPool(origin, self._proxy, self._tls_context))
         headers = {"Host": pool.host_header, **pool.proxy_headers, **request.headers}
-        if body or request.method == "POST":
-            headers["Content-Length"] = str(len(body))
+        length = sum(map(len, pieces))
+        if length or request.method == "POST":
+            headers["Content-Length"] = str(length)
         head = request_head(request.method or "GET", pool.target_prefix + target, headers.items())
-        if len(body) <= WIDE:
-            return _Message(request, pool, head + body, b"")
-        return _Message(request, pool, head, body)
+        if length <= WIDE:
+            return _Message(request, pool, head + b"".join(pieces), ())
+        return _Message(request, pool, head, pieces)
 
     def _answer(self, sock: socket.socket, message: _Message, idle_timeout: float) -> Response:
         try:
             sock.settimeout(idle_timeout)
-            was_sent = write_request(sock, message.head, message.body)
-            head, rest = read_head(sock, idle_timeout, self._tick, getattr(message.request, "on_silence", None))
+            on_silence = getattr(message.request, "on_silence", None)
+            was_sent = write_request(sock, message.head, message.body, on_silence)
+            head, rest = read_head(sock, idle_timeout, self._tick, on_silence)
             decoder = body_decoder(head)
         except BaseException:
             hang_up(sock)

@@ -10,10 +10,11 @@ from flask import Response, request
 from poe2openai.config.settings import Settings
 from poe2openai.core.collect import Answer
 from poe2openai.core.request import ModelRequest
+from poe2openai.dialects.lifting import LiftedBody
+from poe2openai.gateway.attempts import Waiting
 from poe2openai.gateway.record import RequestRecord
-from poe2openai.gateway.upstream import Waiting
 from poe2openai.web.auth import caller_of
-from poe2openai.web.body import read_body
+from poe2openai.web.body import read_body, read_lifted
 from poe2openai.web.hang_up import ClientGone, Watched
 from poe2openai.web.request_log import current_record, write_line
 from poe2openai.web.services import Services, services
@@ -44,7 +45,7 @@ class Question:
     render: Callable[[Sequence[Answer]], bytes]
 
 
-def respond(read: Callable[[bytes, Settings], Question]) -> Response:
+def respond(read: Callable[[LiftedBody, Settings], Question]) -> Response:
     """Answers the request at hand; `read` is the dialect, and raises `GatewayError` for a body that is wrong."""
     here, record = services(), current_record()
     watched = here.hang_up.watch(request.environ)
@@ -63,11 +64,11 @@ def respond(read: Callable[[bytes, Settings], Question]) -> Response:
 
 
 def _answer(
-    here: Services, record: RequestRecord, watched: Watched, read: Callable[[bytes, Settings], Question]
+    here: Services, record: RequestRecord, watched: Watched, read: Callable[[LiftedBody, Settings], Question]
 ) -> Response:
     caller = caller_of(request, here.keys)
     record.caller = caller.id
-    question = read(read_request_body(here.settings, record), here.settings)
+    question = read(_read_lifted(here.settings, record), here.settings)
     asked = question.requests[0]
     route = here.catalog.resolve(asked.model)
     record.model, record.bot, record.stream = asked.model, route.bot, asked.stream
@@ -99,6 +100,13 @@ def _answer(
     if record.format_error:
         response.headers[FORMAT_ERROR_HEADER] = record.format_error
     return response
+
+
+def _read_lifted(settings: Settings, record: RequestRecord) -> LiftedBody:
+    body = read_lifted(request.environ, limit=settings.max_request_size, timeout=settings.request_body_timeout)
+    record.input_bytes = len(body.text)
+    log.debug("request %s asks: %s", record.id, body.text[:_MOST_LOGGED])
+    return body
 
 
 def read_request_body(settings: Settings, record: RequestRecord) -> bytes:

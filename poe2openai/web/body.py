@@ -1,6 +1,7 @@
 """Reads a request's body, counting its bytes as they come: a chunked body has no other bound."""
 
 import time
+from collections.abc import Iterator
 from typing import Any, BinaryIO, cast
 
 import gevent
@@ -9,6 +10,7 @@ from gunicorn.http.errors import ParseException
 
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.turns import Turns
+from poe2openai.dialects.lifting import LiftedBody, Lifter
 
 _PIECE = 256 * 1024
 
@@ -17,7 +19,29 @@ _LEAST_BYTES_PER_SECOND = 16 * 1024
 
 
 def read_body(environ: dict[str, Any], *, limit: int, timeout: float) -> bytes:
-    """The whole body of a WSGI request, `limit` bytes at most; `timeout` seconds are granted, and more as it comes.
+    """The whole body of a WSGI request; raises what `read_pieces` does."""
+    pieces = list(read_pieces(environ, limit=limit, timeout=timeout))
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def read_lifted(environ: dict[str, Any], *, limit: int, timeout: float) -> LiftedBody:
+    """The same, long base64 taken out of it while it comes in; a short body is left as it is."""
+    pieces = read_pieces(environ, limit=limit, timeout=timeout)
+    first = next(pieces, b"")
+    second = next(pieces, None)
+    if second is None:
+        return LiftedBody(first)
+    lifter = Lifter()
+    lifter.feed(first)
+    lifter.feed(second)
+    del first, second
+    for piece in pieces:
+        lifter.feed(piece)
+    return lifter.finish()
+
+
+def read_pieces(environ: dict[str, Any], *, limit: int, timeout: float) -> Iterator[bytes]:
+    """The body of a WSGI request, `limit` bytes at most; `timeout` seconds are granted, and more as it comes.
 
     Raises `GatewayError`: TOO_LARGE, REQUEST_TIMEOUT, or INVALID_REQUEST for broken framing.
     """
@@ -25,15 +49,14 @@ def read_body(environ: dict[str, Any], *, limit: int, timeout: float) -> bytes:
     if length is not None and length > limit:
         raise _too_large(limit)
     if length is None and not environ.get("wsgi.input_terminated"):
-        return b""
+        return
     try:
-        return _read(cast(BinaryIO, environ["wsgi.input"]), length, limit, timeout)
+        yield from _pieces(cast(BinaryIO, environ["wsgi.input"]), length, limit, timeout)
     except (ParseException, OSError, ValueError) as error:
         raise GatewayError(ErrorKind.INVALID_REQUEST, "The request's body could not be read.") from error
 
 
-def _read(source: BinaryIO, length: int | None, limit: int, timeout: float) -> bytes:
-    pieces: list[bytes] = []
+def _pieces(source: BinaryIO, length: int | None, limit: int, timeout: float) -> Iterator[bytes]:
     received = 0
     started = time.monotonic()
     turns = Turns()
@@ -45,13 +68,12 @@ def _read(source: BinaryIO, length: int | None, limit: int, timeout: float) -> b
         received += len(piece)
         if received > limit:
             raise _too_large(limit)
-        pieces.append(piece)
+        yield piece
         if received != length:
             # A client that sends as fast as it is read is never waited for, so nobody else would run.
             turns.give_way()
     if length is not None and received < length:
         raise GatewayError(ErrorKind.INVALID_REQUEST, "The request's body ended before its Content-Length.")
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _read_piece(source: BinaryIO, size: int, deadline: float) -> bytes:

@@ -27,8 +27,8 @@ def test_pictures_are_shown_and_other_files_linked() -> None:
     assert shown(File("https://x.example/a", "IMAGE/WebP", "a")) == "![a](https://x.example/a)"
 
 
-def test_a_file_has_a_paragraph_of_its_own() -> None:
-    assert shown(Text("Here:"), IMAGE, Text("Nice?")) == f"Here:\n\n{SHOWN}\n\nNice?"
+def test_a_file_without_a_reference_has_a_paragraph_of_its_own_behind_the_text() -> None:
+    assert shown(Text("Here:"), IMAGE, Text(" nice?")) == f"Here: nice?\n\n{SHOWN}"
     assert shown(IMAGE, PAPER) == f"{SHOWN}\n\n[paper.pdf](https://x.example/paper.pdf)"
 
 
@@ -40,22 +40,8 @@ def test_a_blank_line_comes_before_a_file_where_text_does(before: str, between: 
     assert shown(Text(before), IMAGE) == f"{before}{between}{SHOWN}"
 
 
-@pytest.mark.parametrize(
-    ("between", "after"),
-    [("\n\n", "b"), ("\n", "\nb"), ("", "\n\nb"), ("", "\n\n\nb"), ("\n\n", "  b"), ("", "\r\n\r\nb")],
-)
-def test_a_blank_line_comes_after_a_file_however_the_text_is_cut(between: str, after: str) -> None:
-    for pieces in cuttings(after):
-        assert text_of(run(link, [[IMAGE], *batches_of(pieces, Done())])) == f"{SHOWN}{between}{after}"
-
-
-def test_line_breaks_at_the_end_are_kept() -> None:
-    assert shown(IMAGE, Text("\n")) == f"{SHOWN}\n"
-    assert shown(IMAGE, Text("\n"), PAPER) == f"{SHOWN}\n\n[paper.pdf](https://x.example/paper.pdf)"
-
-
 def test_a_file_is_shown_once() -> None:
-    assert shown(IMAGE, Text("and"), IMAGE) == f"{SHOWN}\n\nand"
+    assert shown(IMAGE, Text("and"), IMAGE) == f"and\n\n{SHOWN}"
     again = File(IMAGE.url, "image/png", "other name.png", ref="r1")
     assert shown(IMAGE, again) == SHOWN
 
@@ -105,9 +91,13 @@ def test_text_passes_untouched_and_at_once() -> None:
     assert list(link(iter(batches))) == batches
 
 
-def test_an_error_passes_without_what_was_held() -> None:
+def test_what_was_held_comes_before_an_error() -> None:
     broken = Error(GatewayError(ErrorKind.UPSTREAM_ERROR, "gone"))
-    assert run(link, [[IMAGE], [Text("\n")], [broken]]) == [Text(SHOWN), broken]
+    assert run(link, [[IMAGE], [Text("a ![x]")], [broken]]) == [Text(f"a ![x]\n\n{SHOWN}"), broken]
+
+
+CAT = File("https://x.example/cat.png", "image/png", "cat.png", ref="r1")
+PLACED = "![a cat](https://x.example/cat.png)"
 
 
 @pytest.mark.parametrize(
@@ -127,3 +117,68 @@ def test_references_to_files_that_came_along_are_links(text: str, expected: str)
 def test_a_file_that_came_along_without_being_referred_to_is_shown() -> None:
     cat = File("https://x.example/cat.png", "image/png", "cat.png", ref="r1")
     assert text_of(run(link, [[Text("[1][2]"), cat, Done()]])) == f"[1][2]\n\n{SHOWN}"
+
+
+@pytest.mark.parametrize("files_first", [True, False])
+def test_a_picture_is_at_its_place_however_its_reference_is_cut(files_first: bool) -> None:
+    text = "see ![a cat][r1], *nice*"
+    for pieces in cuttings(text):
+        texts = [[Text(piece)] for piece in pieces]
+        batches = [[CAT], *texts, [Done()]] if files_first else [*texts, [CAT], [Done()]]
+        assert text_of(run(link, batches)) == f"see {PLACED}, *nice*"
+
+
+def test_the_text_before_a_reference_is_not_held() -> None:
+    batches = list(link(iter([[Text("see ")], [Text("this ![a c")], [Text("at][r1] now")], [CAT], [Done()]])))
+    assert batches[:2] == [[Text("see ")], [Text("this ")]]
+    assert batches[3] == [Text(f"{PLACED} now")]
+
+
+def test_text_goes_on_where_the_file_of_a_reference_does_not_come() -> None:
+    long = "x" * 1500
+    batches = list(link(iter([[Text(f"![a cat][r1] {long}")], [Text(long)], [Text("more")], [CAT], [Done()]])))
+    assert batches[:3] == [[], [Text(f"![a cat][r1] {long}{long}")], [Text("more")]]
+    assert batches[3:] == [[], [Text("\n\n[r1]: https://x.example/cat.png"), Done()]]
+
+
+def test_a_link_to_a_file_that_comes_later_is_given_its_address_at_the_end() -> None:
+    paper = File("https://x.example/paper.pdf", "application/pdf", "paper.pdf", ref="p")
+    said = [[Text("read [the paper][p]")], [Text(" now")], [paper], [Done()]]
+    assert text_of(run(link, said)) == "read [the paper][p] now\n\n[p]: https://x.example/paper.pdf"
+    assert text_of(run(link, [[paper], *said])) == "read [the paper](https://x.example/paper.pdf) now"
+
+
+def test_sounds_and_films_are_links() -> None:
+    film = File("https://x.example/a.mp4", "video/mp4", "a.mp4", ref="v")
+    assert text_of(run(link, [[film], [Text("![watch][v]")], [Done()]])) == "[watch](https://x.example/a.mp4)"
+    assert text_of(run(link, [[film], [Text("![][v]")], [Done()]])) == "[a.mp4](https://x.example/a.mp4)"
+
+
+@pytest.mark.parametrize("text", ["matrix[i][j] = ![k]", "[1][2]", "![", "!", "a![b", "![a][", "![a](b)", "[x]", "![x][]"])
+def test_brackets_that_are_no_references_stay_whole(text: str) -> None:
+    for pieces in cuttings(text):
+        assert text_of(run(link, batches_of(pieces, Done()))) == text
+        assert text_of(run(link, [[CAT], *batches_of(pieces, Done())])) == f"{text}\n\n{SHOWN}"
+
+
+def test_text_with_brackets_flows_where_no_file_came() -> None:
+    batches: list[list[PoeEvent]] = [[Text("a[")], [Text("i][")], [Text("j] and [docs](x")], [Done()]]
+    assert list(link(iter(batches))) == batches
+
+
+def test_a_data_url_is_never_put_into_the_text() -> None:
+    inline = File("data:image/png;base64,AAAA", "image/png", "cat.png", ref="r1")
+    assert shown(inline) == "[cat.png]"
+    assert text_of(run(link, [[inline], [Text("![a cat][r1]")], [Done()]])) == "[a cat]"
+
+
+def test_each_file_is_told_once() -> None:
+    told: list[File] = []
+    list(link(iter([[CAT, PAPER], [Text("![a cat][r1]")], [IMAGE], [Done()]]), told.append))
+    assert told == [CAT, PAPER]
+
+
+def test_held_text_costs_no_more_than_its_length() -> None:
+    """A hundred thousand pictures whose files never come, letter by letter."""
+    text = "![a][b]" * 3000
+    assert text_of(run(link, [*([Text(letter)] for letter in text), [Done()]])) == text

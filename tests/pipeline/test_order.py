@@ -74,14 +74,14 @@ def test_every_stage_has_its_turn() -> None:
     batches: list[list[PoeEvent]] = [
         [Replace("Thinking... (1s elapsed)")],
         [Replace("*Thinking...*\n\n> He wants a cat.\n")],
-        [Text("> Easy.\n\nHere"), IMAGE],
+        [Text("> Easy.\n\nHere "), IMAGE],
         [Text("and END more"), CALL],
         [Done()],
     ]
-    shown = f"Here\n\n{SHOWN}\n\nand "
+    shown = "Here and "
     for whole in (False, True):
         assert answered(batches, whole=whole, stop=("END",)) == ("He wants a cat.\nEasy.", shown, "stop")
-        assert answered(batches, whole=whole) == ("He wants a cat.\nEasy.", f"{shown}END more", "tool_calls")
+        assert answered(batches, whole=whole) == ("He wants a cat.\nEasy.", f"{shown}END more\n\n{SHOWN}", "tool_calls")
         assert answered(batches, whole=whole, max_tokens=3) == ("He want", "", "length")
 
 

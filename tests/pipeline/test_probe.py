@@ -63,9 +63,9 @@ def test_after_a_replacement_nothing_is_certain_before_the_end() -> None:
     assert poe.read == 4
 
 
-def test_a_file_that_came_before_the_cut_is_shown() -> None:
+def test_a_file_that_has_no_place_in_the_text_is_behind_the_cut() -> None:
     poe = Poe(Text("see"), File("https://x.example/a.png", "image/png", "a"), Text("STOP"), *[Text("more")] * 9, Done())
-    assert poe.answer(stop=("STOP",)) == ("see\n\n![a](https://x.example/a.png)\n\n", "stop")
+    assert poe.answer(stop=("STOP",)) == ("see", "stop")
     assert poe.read == 3
 
 

@@ -8,9 +8,10 @@ from typing import Any
 import fastapi_poe as fp
 from sse_starlette.event import ServerSentEvent
 
+from tests.support.bot_files import serve
 from tests.support.bot_server import ACCESS_KEY
+from tests.support.media_bots import media_bots
 from tests.support.tool_bots import json_event, tool_bots
-from tools.demo_bot import serve
 
 Answer = AsyncIterable[fp.PartialResponse | ServerSentEvent]
 
@@ -105,7 +106,7 @@ def bots() -> list[fp.PoeBot]:
         "tools": ToolBot,
     }
     guarded = EchoBot(path="/bot/guarded", access_key=ACCESS_KEY)
-    return [*(kind(path=f"/bot/{name}") for name, kind in plain.items()), guarded, *tool_bots()]
+    return [*(kind(path=f"/bot/{name}") for name, kind in plain.items()), guarded, *tool_bots(), *media_bots()]
 
 
 if __name__ == "__main__":

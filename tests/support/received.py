@@ -1,5 +1,6 @@
 """One HTTP request as it came over the wire: names, order and bytes untouched."""
 
+import io
 import json
 import threading
 import time
@@ -8,7 +9,7 @@ from typing import Any, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)
 class Received:
     """`connection` tells connections apart; `left_at` is when the client hung up in the middle of the answer."""
 
@@ -20,7 +21,12 @@ class Received:
     at: float = field(default_factory=time.monotonic)
     finished: bool = False
     left_at: float | None = None
-    ended: threading.Event = field(default_factory=threading.Event, repr=False)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def __repr__(self) -> str:
+        """Without the most of a large body: a failing test prints what was asked."""
+        rest = f" and {len(self.body) - 2000} bytes more" if len(self.body) > 2000 else ""
+        return f"<{self.method} {self.path} {self.headers} {self.body[:2000]!r}{rest}, connection {self.connection}>"
 
     @property
     def path(self) -> str:
@@ -60,8 +66,8 @@ class Received:
         return self.left_at - since
 
 
-def read_request(reader: BinaryIO, connection: int) -> Received | None:
-    """None where the client closed the connection instead of asking again."""
+def read_head(reader: BinaryIO, connection: int) -> Received | None:
+    """A request without its body; None where the client closed the connection instead of asking again."""
     line = reader.readline()
     if not line.strip():
         return None
@@ -70,19 +76,36 @@ def read_request(reader: BinaryIO, connection: int) -> Received | None:
     while (line := reader.readline()) not in (b"\r\n", b"\n", b""):
         name, _, value = line.decode("latin-1").partition(":")
         headers.append((name.strip(), value.strip()))
-    known = {name.lower(): value for name, value in headers}
-    if known.get("transfer-encoding", "").lower() == "chunked":
-        body = _read_chunked(reader)
+    return Received(method.decode(), target, headers, b"", connection)
+
+
+def read_body(reader: BinaryIO, request: Received) -> None:
+    """Fills it in; raises `ConnectionError` where the client left in the midst of it."""
+    if (request.header("transfer-encoding") or "").lower() == "chunked":
+        request.body = _read_chunked(reader)
     else:
-        body = reader.read(int(known.get("content-length", 0)))
-    return Received(method.decode(), target, headers, body, connection)
+        request.body = _read_exactly(reader, int(request.header("content-length") or 0))
+    request.at = time.monotonic()
 
 
 def _read_chunked(reader: BinaryIO) -> bytes:
-    body = b""
-    while size := int(reader.readline().split(b";")[0], 16):
-        body += reader.read(size)
+    # Grows in place, and gives its bytes away without a copy.
+    body = io.BytesIO()
+    while size := int(_read_line(reader).split(b";")[0], 16):
+        body.write(_read_exactly(reader, size))
         reader.readline()
-    while reader.readline() not in (b"\r\n", b"\n", b""):
+    while _read_line(reader) not in (b"\r\n", b"\n"):
         pass
-    return body
+    return body.getvalue()
+
+
+def _read_line(reader: BinaryIO) -> bytes:
+    if not (line := reader.readline()):
+        raise ConnectionAbortedError("the client left in the midst of a body")
+    return line
+
+
+def _read_exactly(reader: BinaryIO, size: int) -> bytes:
+    if len(data := reader.read(size)) < size:
+        raise ConnectionAbortedError("the client left in the midst of a body")
+    return data

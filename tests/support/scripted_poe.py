@@ -24,8 +24,10 @@ from tests.support.poe_script import (
     Until,
     error_reply,
     json_reply,
+    pause,
 )
-from tests.support.received import Received, read_request
+from tests.support.received import Received, read_body, read_head
+from tests.support.uploads import BadForm, Content, Shelf, Upload, answer_of, content_of, read_form, upload_of
 
 Script = Sequence[Step] | Callable[[Received], Sequence[Step]]
 
@@ -71,7 +73,11 @@ class _CalledOff(Exception):
 
 
 class ScriptedPoe:
-    """Serves `script`s on a free port; everything asked since the last `reset` is in `requests`."""
+    """Serves `script`s on a free port; everything asked since the last `reset` is in `requests`.
+
+    What is uploaded is kept and served until then (`uploads`, and `served` for the paths that were fetched), each
+    upload answered after `upload_delay` seconds; `uploads_at_once` is how many were under way at most.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self._tls = tls
@@ -80,8 +86,14 @@ class ScriptedPoe:
         self._accepted = 0
         self._scripts: dict[str, list[Script]] = {}
         self._sockets: dict[int, socket.socket] = {}
+        self._shelf = Shelf()
+        self._uploading: set[int] = set()
         self.requests: list[Received] = []
         self.connections = 0
+        self.uploads: list[Upload] = []
+        self.served: list[str] = []
+        self.upload_delay = 0.0
+        self.uploads_at_once = 0
         self._listener = self._listen(0)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
@@ -97,6 +109,30 @@ class ScriptedPoe:
     def route(self, method_and_path: str, *steps: Step | Sequence[Step]) -> None:
         """The same for any other address: `route("GET /v1/models", json_reply(503, …))`."""
         self._add(method_and_path, _flat(steps))
+
+    def route_by(self, method_and_path: str, answer: Callable[[Received], Sequence[Step]]) -> None:
+        """`route_by("POST /upload", poe.take_upload)` after a `route`: one upload fails, the next is kept."""
+        self._add(method_and_path, answer)
+
+    def serve(self, name: str, data: bytes, media_type: str) -> str:
+        """The address of a file, as bots give it for what they made."""
+        return self.url + self._shelf.put(name, media_type, content_of(data))
+
+    def take_upload(self, request: Received) -> Sequence[Step]:
+        """The answer to an upload that no script is for: what Poe would not read is refused with 400."""
+        if not (authorization := request.header("authorization")):
+            return error_reply(401, "Missing API key", type="authentication_error")
+        try:
+            form = read_form(request.header("content-type") or "", request.body)
+        except BadForm as error:
+            return error_reply(400, str(error))
+        content = form.content or self._own_content(form.download_url or "")
+        url = self.url + self._shelf.put(form.name, form.media_type, content)
+        with self._lock:
+            self.uploads.append(upload_of(form, authorization, url, request))
+            delay = self.upload_delay
+            self._lock.notify_all()
+        return [pause(delay), *json_reply(200, answer_of(form, url))]
 
     def queries(self, bot: str | None = None) -> list[Received]:
         """The bot queries among `requests`."""
@@ -125,6 +161,12 @@ class ScriptedPoe:
             self._scripts.clear()
             self.requests = []
             self.connections = 0
+            self.uploads = []
+            self.served = []
+            self.upload_delay = 0.0
+            self.uploads_at_once = 0
+            self._uploading = set()
+            self._shelf.clear()
 
     @contextlib.contextmanager
     def refusing(self) -> Iterator[None]:
@@ -175,9 +217,12 @@ class ScriptedPoe:
                 client = self._tls.wrap_socket(plain, server_side=True)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             reader = client.makefile("rb")
-            while (request := read_request(reader, number)) is not None:
-                if not self._answer(client, request):
-                    return
+            while (request := read_head(reader, number)) is not None:
+                epoch = self._epoch
+                with self._counted(request) as end:
+                    read_body(reader, request)
+                    if not self._answer(client, request, epoch, end):
+                        return
         except OSError:
             pass
         finally:
@@ -185,10 +230,29 @@ class ScriptedPoe:
                 self._sockets.pop(number, None)
             client.close()
 
-    def _answer(self, client: socket.socket, request: Received) -> bool:
+    @contextlib.contextmanager
+    def _counted(self, request: Received) -> Iterator[Callable[[], None]]:
+        """Counts an upload as under way from its head on, until the function that this gives is called."""
+        with self._lock:
+            uploading = self._uploading
+            if request.address == "POST /upload":
+                uploading.add(request.connection)
+                self.uploads_at_once = max(self.uploads_at_once, len(uploading))
+
+        def end() -> None:
+            with self._lock:
+                uploading.discard(request.connection)
+
+        try:
+            yield end
+        finally:
+            end()
+
+    def _answer(self, client: socket.socket, request: Received, epoch: int, end: Callable[[], None]) -> bool:
         """Runs one script; says whether the connection may serve another request."""
         with self._lock:
-            epoch = self._epoch
+            if self._epoch != epoch:
+                return False
             self.requests.append(request)
             script = self._next_script(request)
             self._lock.notify_all()
@@ -196,7 +260,7 @@ class ScriptedPoe:
         if not any(isinstance(step, Head) for step in steps):
             steps = [Head(), *steps]
         try:
-            return _Performance(client, request, lambda: self._epoch != epoch).run(steps)
+            return _Performance(client, request, lambda: self._epoch != epoch, end).run(steps)
         except _ClientLeft:
             request.left_at = time.monotonic()
             return False
@@ -216,25 +280,46 @@ class ScriptedPoe:
         if request.address == "GET /usage/current_balance":
             return json_reply(200, {"current_point_balance": 295932027})
         if request.address == "POST /upload":
-            return json_reply(200, {"attachment_url": "https://pfst.cf2.poecdn.net/up.png", "mime_type": "image/png"})
+            return self.take_upload
+        if request.address.startswith("GET /files/"):
+            return self._give_file
         if request.bot is not None:
             return error_reply(404, f"Bot does not exist: {unquote(request.bot)}", type="not_found_error")
         return error_reply(404, f"no such path: {request.address}")
+
+    def _give_file(self, request: Received) -> Sequence[Step]:
+        path = request.path.split("?")[0]
+        if (file := self._shelf.find(path)) is None:
+            return error_reply(404, f"no such file: {path}")
+        with self._lock:
+            self.served.append(path)
+        return [Head(200, {"Content-Type": file.media_type}, "length", file.content.size), *file.content.pieces()]
+
+    def _own_content(self, url: str) -> Content | None:
+        """Of an address here: Poe fetches what it is to download, and this one asks nobody else."""
+        file = self._shelf.find(url.removeprefix(self.url)) if url.startswith(self.url) else None
+        return None if file is None else file.content
 
 
 class _Performance:
     """One script being played to one client."""
 
-    def __init__(self, client: socket.socket, request: Received, called_off: Callable[[], bool]) -> None:
+    def __init__(
+        self, client: socket.socket, request: Received, called_off: Callable[[], bool], end: Callable[[], None]
+    ) -> None:
         self._client = client
         self._request = request
         self._called_off = called_off
+        self._end = end
         self._framing = "chunked"
 
     def run(self, steps: Sequence[Step]) -> bool:
-        for step in steps:
+        for number, step in enumerate(steps, 1):
             match step:
                 case bytes():
+                    if number == len(steps):
+                        # The client may ask again as soon as it has these.
+                        self._end()
                     self._send(f"{len(step):x}\r\n".encode() + step + b"\r\n" if self._framing == "chunked" else step)
                 case Head():
                     self._send_head(step)

@@ -7,6 +7,7 @@ from typing import Any
 
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.request import (
+    FileId,
     Media,
     Message,
     ModelRequest,
@@ -36,7 +37,7 @@ from poe2openai.dialects.chat_completions.schema import (
     NamedFunction,
 )
 from poe2openai.dialects.json_body import parse_object, require_shallow
-from poe2openai.dialects.media import is_address, media_from_url, media_inline
+from poe2openai.dialects.media import NOTHING_LIFTED, Lifted, is_address, media_from_url, media_inline, pasted_media
 from poe2openai.dialects.validation import path_of, validate
 
 _AUDIO_TYPES = {"mp3": "audio/mpeg", "m4a": "audio/mp4"}
@@ -53,10 +54,10 @@ class ChatRequest:
     functions: bool
 
 
-def decode(body: bytes, *, default_model: str = "") -> ChatRequest:
+def decode(body: bytes, *, default_model: str = "", lifted: Lifted = NOTHING_LIFTED) -> ChatRequest:
     """Raises `GatewayError(INVALID_REQUEST)`, its `param` naming the place in the body.
 
-    `default_model` is for a body that names no model.
+    `default_model` is for a body that names no model; `lifted` was taken out of the body before.
     """
     parsed = parse_object(body)
     _require_few_unknown(parsed)
@@ -68,7 +69,7 @@ def decode(body: bytes, *, default_model: str = "") -> ChatRequest:
     tools = _tools(fields)
     request = ModelRequest(
         model=fields.model,
-        messages=tuple([_message(message, index) for index, message in enumerate(fields.messages)]),
+        messages=tuple([_message(message, index, lifted) for index, message in enumerate(fields.messages)]),
         tools=tools,
         tool_choice=_tool_choice(fields, tools),
         parallel_tool_calls=fields.parallel_tool_calls is not False and not functions,
@@ -83,6 +84,8 @@ def decode(body: bytes, *, default_model: str = "") -> ChatRequest:
         stream=fields.stream is True,
         include_usage=(fields.stream_options or {}).get("include_usage") is True,
         extra=extra,
+        images="image" in (fields.modalities or ()),
+        lifted=lifted,
     )
     return ChatRequest(request, functions)
 
@@ -96,73 +99,78 @@ def _require_few_unknown(body: Mapping[str, Any]) -> None:
         raise _invalid(f"Too many unknown parameters: at most {MAX_OPTIONS} are taken, '{param}' is one more.", param)
 
 
-def _message(message: ChatMessage, index: int) -> Message:
-    parts = _parts(message.get("content"), index)
+def _message(message: ChatMessage, index: int, lifted: Lifted) -> Message:
+    role = message["role"]
+    content = message.get("content")
+    if role == "system" or role == "developer":
+        return Message("system", _parts(content, index, lifted, may_hold_files=False))
+    parts = _parts(content, index, lifted)
     match message["role"]:
-        case "user":
-            return Message("user", parts)
         case "assistant":
             return Message("assistant", _assistant_parts(message, parts))
-        case "system" | "developer":
-            return Message("system", parts)
         case "tool":
             return Message("tool", (ToolResult(message["tool_call_id"], parts),))
         case "function":
             return Message("tool", (ToolResult(message["name"], parts),))
+        case _:
+            return Message("user", parts)
 
 
-def _parts(content: Content, index: int) -> tuple[Part, ...]:
-    """Empty texts are dropped: an empty message has no parts."""
+def _parts(content: Content, index: int, lifted: Lifted, *, may_hold_files: bool = True) -> tuple[Part, ...]:
+    """Empty texts are dropped: an empty message has no parts. Instructions may quote a `data:` URL."""
     if isinstance(content, str):
-        return (Text(content),) if content else ()
+        if not may_hold_files or ";base64," not in content:
+            return (Text(content),) if content else ()
+        return tuple(pasted_media(content, f"messages[{index}].content", lifted))
     if not content:
         return ()
-    parts = [_part(part, index, position) for position, part in enumerate(content)]
-    return tuple([part for part in parts if not isinstance(part, Text) or part.text])
+    parts: list[Part] = []
+    for position, part in enumerate(content):
+        made = _part(part, f"messages[{index}].content[{position}].{part['type']}", lifted)
+        if may_hold_files and isinstance(made, Text):
+            parts += pasted_media(made.text, f"messages[{index}].content[{position}].text", lifted)
+        elif not isinstance(made, Text) or made.text:
+            parts.append(made)
+    return tuple(parts)
 
 
-def _part(part: ContentPart, index: int, position: int) -> Text | Media:
-    if part["type"] == "text" or part["type"] == "input_text":
-        return Text(part["text"])
-    if part["type"] == "refusal":
-        return Text(part["refusal"])
-    param = f"messages[{index}].content[{position}].{part['type']}"
+def _part(part: ContentPart, param: str, lifted: Lifted) -> Text | Media:
     match part["type"]:
+        case "text" | "input_text":
+            return Text(part["text"])
+        case "refusal":
+            return Text(part["refusal"])
         case "image_url":
-            return _at_address(part["image_url"], param)
+            return _at_address(part["image_url"], param, lifted)
         case "video_url":
-            return _at_address(part["video_url"], param)
+            return _at_address(part["video_url"], param, lifted)
         case "input_audio":
-            return _audio(part["input_audio"], param)
+            return _audio(part["input_audio"], param, lifted)
         case "file":
-            return _file(part["file"], param)
+            return _file(part["file"], param, lifted)
 
 
-def _at_address(place: str | Address, param: str) -> Media:
-    if isinstance(place, str):
-        return media_from_url(place, param)
-    return media_from_url(place["url"], f"{param}.url")
+def _at_address(place: str | Address, param: str, lifted: Lifted) -> Media:
+    return media_from_url(place if isinstance(place, str) else place["url"], param, lifted)
 
 
-def _audio(audio: InputAudio, param: str) -> Media:
+def _audio(audio: InputAudio, param: str, lifted: Lifted) -> Media:
     data, audio_format = audio["data"], audio["format"].lower()
     media_type = _AUDIO_TYPES.get(audio_format, f"audio/{audio_format}")
     as_media = media_from_url if is_address(data) else media_inline
-    return as_media(data, f"{param}.data", media_type=media_type)
+    return as_media(data, f"{param}.data", lifted, media_type=media_type)
 
 
-def _file(file: FileSource, param: str) -> Media:
+def _file(file: FileSource, param: str, lifted: Lifted) -> Media:
     """`file_data` is a `data:` URL, bare base64, or (OpenRouter's clients) an address; some put one into `file_id`."""
     data, file_id, name = file.get("file_data"), file.get("file_id"), file.get("filename")
     if data:
         as_media = media_from_url if is_address(data) else media_inline
-        return as_media(data, f"{param}.file_data", name=name)
+        return as_media(data, f"{param}.file_data", lifted, name=name)
     if file_id and is_address(file_id):
-        return media_from_url(file_id, f"{param}.file_id", name=name)
+        return media_from_url(file_id, f"{param}.file_id", lifted, name=name)
     if file_id:
-        raise _invalid(
-            f"Invalid value for '{param}.file_id': no files are kept here; send `file_data`.", f"{param}.file_id"
-        )
+        return Media(FileId(file_id), None, name, f"{param}.file_id")
     raise _invalid(f"Missing required parameter: '{param}.file_data'.", f"{param}.file_data")
 
 

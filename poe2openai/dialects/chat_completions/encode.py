@@ -11,7 +11,9 @@ from poe2openai.core.collect import Answer
 from poe2openai.core.events import (
     AnswerEvent,
     Failed,
+    FilesMade,
     Finished,
+    MadeFile,
     PartDelta,
     PartStarted,
     Started,
@@ -65,6 +67,8 @@ class ChunkEncoder:
                 return choice.open(event)
             case Started():
                 return self._start()
+            case FilesMade(files):
+                return choice.images(files)
             case Finished(reason, usage):
                 return choice.finish(reason) + self._end(usage)
             case Failed(error):
@@ -135,6 +139,10 @@ class _ChoiceEncoder:
         pieces = [text[start : start + step] for start in range(0, len(text), step)]
         return b"".join([self.before + orjson.dumps(piece) + self.after for piece in pieces])
 
+    def images(self, files: Sequence[MadeFile]) -> bytes:
+        shown = images_body(files)
+        return self._head + b'"images":' + orjson.dumps(shown) + self._tail if shown else b""
+
     def _open_call(self, part: PartStarted) -> bytes:
         index = self._tool_calls
         self._tool_calls += 1
@@ -181,6 +189,8 @@ def _message(answer: Answer, *, functions: bool) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": text or (None if calls else ""), "refusal": None}
     if reasoning := answer.text("reasoning"):
         message["reasoning_content"] = reasoning
+    if images := images_body(answer.files):
+        message["images"] = images
     if calls and functions:
         message["function_call"] = {"name": calls[0].name, "arguments": calls[0].text}
     elif calls:
@@ -189,6 +199,15 @@ def _message(answer: Answer, *, functions: bool) -> dict[str, Any]:
             for call in calls
         ]
     return message
+
+
+def images_body(files: Sequence[MadeFile]) -> list[dict[str, Any]]:
+    """The pictures among them, in OpenRouter's form (OpenRouter documentation, "Image Generation")."""
+    pictures = [file for file in files if file.media_type.lower().startswith("image/")]
+    return [
+        {"type": "image_url", "image_url": {"url": picture.url}, "index": index}
+        for index, picture in enumerate(pictures)
+    ]
 
 
 def _finish_reason(reason: str, *, functions: bool) -> str:

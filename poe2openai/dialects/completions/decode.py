@@ -10,6 +10,7 @@ from poe2openai.core.request import Message, ModelRequest, Sampling, Text
 from poe2openai.dialects.chat_completions.options import take_reasoning
 from poe2openai.dialects.chat_completions.schema import MAX_STOPS, MAX_TOKENS, Options, StreamOptions, Whole
 from poe2openai.dialects.json_body import parse_object, require_shallow
+from poe2openai.dialects.media import NOTHING_LIFTED, Lifted
 from poe2openai.dialects.validation import validate
 
 MAX_ANSWERS = 32
@@ -61,8 +62,8 @@ class CompletionRequest:
     beginnings: tuple[str, ...]
 
 
-def decode(body: bytes, *, default_model: str = "") -> CompletionRequest:
-    """Raises `GatewayError(INVALID_REQUEST)`, its `param` naming the place in the body."""
+def decode(body: bytes, *, default_model: str = "", lifted: Lifted = NOTHING_LIFTED) -> CompletionRequest:
+    """Raises `GatewayError(INVALID_REQUEST)`, its `param` naming the place in the body; `lifted` was taken out of it."""
     parsed = parse_object(body)
     if default_model and not parsed.get("model"):
         parsed["model"] = default_model
@@ -81,6 +82,7 @@ def decode(body: bytes, *, default_model: str = "") -> CompletionRequest:
         "stream": fields.stream is True,
         "include_usage": (fields.stream_options or {}).get("include_usage") is True,
         "extra": extra,
+        "lifted": lifted,
     }
     each = [ModelRequest(fields.model, _messages(prompt, fields.suffix), **shared) for prompt in prompts]
     return CompletionRequest(

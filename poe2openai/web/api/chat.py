@@ -9,6 +9,7 @@ from flask import Blueprint, Response
 from poe2openai.config.settings import Settings
 from poe2openai.dialects.chat_completions.decode import decode
 from poe2openai.dialects.chat_completions.encode import ChunkEncoder, completion, new_id
+from poe2openai.dialects.lifting import LiftedBody
 from poe2openai.web.answering import Question, respond
 
 blueprint = Blueprint("chat", __name__)
@@ -20,8 +21,8 @@ def chat_completions() -> Response:
     return respond(_read)
 
 
-def _read(body: bytes, settings: Settings) -> Question:
-    chat = decode(body, default_model=settings.default_model)
+def _read(body: LiftedBody, settings: Settings) -> Question:
+    chat = decode(body.text, default_model=settings.default_model, lifted=body.files)
     asked = chat.request
     named: dict[str, Any] = {
         "id": new_id(),

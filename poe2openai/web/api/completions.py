@@ -9,6 +9,7 @@ from flask import Blueprint, Response
 from poe2openai.config.settings import Settings
 from poe2openai.dialects.completions.decode import decode
 from poe2openai.dialects.completions.encode import CompletionEncoder, completion, new_id
+from poe2openai.dialects.lifting import LiftedBody
 from poe2openai.web.answering import Question, respond
 
 blueprint = Blueprint("completions", __name__)
@@ -20,8 +21,8 @@ def completions() -> Response:
     return respond(_read)
 
 
-def _read(body: bytes, settings: Settings) -> Question:
-    asked = decode(body, default_model=settings.default_model)
+def _read(body: LiftedBody, settings: Settings) -> Question:
+    asked = decode(body.text, default_model=settings.default_model, lifted=body.files)
     first = asked.requests[0]
     named: dict[str, Any] = {
         "id": new_id(),

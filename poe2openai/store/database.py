@@ -1,0 +1,95 @@
+"""The database: SQLite in one file, through SQLAlchemy Core. Storage that fails never stops a chat.
+
+Every piece of work runs where the caller of `Database` wants it, a thread of its own under gevent: SQLite waits for
+locks in C, and would hold up the whole worker.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+T = TypeVar("T")
+
+LOCK_SECONDS = 5.0
+_SECONDS_BETWEEN_WARNINGS = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Run(Protocol):
+    """Calls a function somewhere else, and waits for it."""
+
+    def __call__(self, work: Callable[[], Any], /) -> Any: ...
+
+
+class Database:
+    """One a worker. Nothing is opened, and SQLAlchemy not loaded, before there is work: few requests need it."""
+
+    def __init__(self, path: Path, run: Run) -> None:
+        self._path = path
+        self._run = run
+        self._lock = threading.Lock()
+        self._engine: Engine | None = None
+        self._next_warning = 0.0
+
+    def work(self, work: "Callable[[Connection], T]", otherwise: T) -> T:
+        """What the work gives, done in one transaction; `otherwise` where the storage fails, which the log tells."""
+        try:
+            return self.must_work(work)
+        except Exception as problem:  # noqa: BLE001 - a driver has errors of its own
+            self._warn(problem)
+            return otherwise
+
+    def must_work(self, work: "Callable[[Connection], T]") -> T:
+        """The same, and raises what goes wrong: for those that are of no use without storage."""
+        result: T = self._run(lambda: self._in_transaction(work))
+        return result
+
+    def _in_transaction(self, work: "Callable[[Connection], T]") -> T:
+        with self._lock:
+            if self._engine is None:
+                self._engine = _open(self._path)
+        with self._engine.begin() as connection:
+            return work(connection)
+
+    def _warn(self, problem: Exception) -> None:
+        now = time.monotonic()
+        if now >= self._next_warning:
+            self._next_warning = now + _SECONDS_BETWEEN_WARNINGS
+            log.warning(
+                "The store fails, and nothing is remembered: %s: %s", type(problem).__name__, _first_line(problem)
+            )
+
+
+def _open(path: Path) -> "Engine":
+    from sqlalchemy import NullPool, create_engine, event  # noqa: PLC0415 - it costs time and memory
+    from sqlalchemy.schema import CreateTable  # noqa: PLC0415
+
+    from poe2openai.store.tables import metadata  # noqa: PLC0415
+
+    # Readable for its owner alone, from the first byte on; SQLite gives its other files the same mode.
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": LOCK_SECONDS})
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: Any) -> None:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+
+    with engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(CreateTable(table, if_not_exists=True))
+    return engine
+
+
+def _first_line(problem: Exception) -> str:
+    """Without the statement and its values, which SQLAlchemy adds."""
+    lines = str(problem).splitlines()
+    return lines[0] if lines else ""
