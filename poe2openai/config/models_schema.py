@@ -21,8 +21,8 @@ MAX_UNKNOWN_KEYS_TOLD = 20
 class ModelSettings:
     """What the owner says about one bot; `mapping` holds its aliases, `enable` False hides it from the list.
 
-    `tools_mode` and `tool_history` are None where the gateway's own settings count, `attach_last_files` where Poe's list
-    does.
+    `tools_mode` and `tool_history` are None where the gateway's own settings count, `attach_last_files` where Poe's
+    list does.
     """
 
     mapping: tuple[str, ...] = ()

@@ -2,7 +2,7 @@
 
 GatewayError(kind)
   the client's   INVALID_REQUEST AUTHENTICATION PERMISSION NOT_FOUND METHOD_NOT_ALLOWED MODEL_NOT_FOUND
-                 REQUEST_TIMEOUT TOO_LARGE CONTEXT_LENGTH RATE_LIMIT INSUFFICIENT_QUOTA
+                 REQUEST_TIMEOUT TOO_LARGE CONTEXT_LENGTH NO_FILE RATE_LIMIT INSUFFICIENT_QUOTA
   Poe's          UPSTREAM_INTERNAL UPSTREAM_ERROR UPSTREAM_CUT_OFF UPSTREAM_EMPTY UPSTREAM_INVALID
                  UPSTREAM_UNREACHABLE UPSTREAM_TIMEOUT OVERLOADED
   ours           INTERNAL
@@ -23,6 +23,7 @@ class ErrorKind(Enum):
     REQUEST_TIMEOUT = ("request_timeout", 408)
     TOO_LARGE = ("request_too_large", 413)
     CONTEXT_LENGTH = ("context_length_exceeded", 400)
+    NO_FILE = ("no_file_in_answer", 422)  # not the bot's failure: SDKs would ask again, and pay again
     RATE_LIMIT = ("rate_limit_exceeded", 429)
     INSUFFICIENT_QUOTA = ("insufficient_quota", 429)
     INTERNAL = ("internal_error", 500)

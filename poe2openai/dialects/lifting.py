@@ -20,10 +20,10 @@ LEAST_LIFTED = 16 * 1024
 _START = re.compile(rb'base64,|"(?:data|file_data)"\s{0,8}:\s{0,8}"')
 _LONGEST_START = 48
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
-_ESCAPES = {
-    **{b"/": b"/", b"u002f": b"/", b"u002b": b"+", b"u003d": b"="},
-    **dict.fromkeys((b"n", b"r", b"u000a", b"u000d"), b""),  # line breaks, as MIME has them
-}
+_ESCAPES = {b"/": b"/", b"u002f": b"/", b"u002b": b"+", b"u003d": b"="} | dict.fromkeys(
+    (b"n", b"r", b"u000a", b"u000d"),
+    b"",  # line breaks, as MIME has them
+)
 _ESCAPE = re.compile(rb"\\(/|n|r|u00(?:2[fFbB]|3[dD]|0[aAdD]))")
 _LONGEST_ESCAPE = 6
 

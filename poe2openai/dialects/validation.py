@@ -13,6 +13,9 @@ _MAX_SHOWN = 100
 _EXPECTED = {
     "string_type": "a string",
     "literal_error": "a string",
+    "int_parsing": "an integer",
+    "float_parsing": "a number",
+    "bool_parsing": "a boolean",
     "int_type": "an integer",
     "float_type": "a number",
     "bool_type": "a boolean",
@@ -37,10 +40,13 @@ Place = tuple[str | int, ...]
 _Model = TypeVar("_Model", bound=BaseModel)
 
 
-def validate(model: type[_Model], data: dict[str, Any]) -> _Model:
-    """Raises `GatewayError(INVALID_REQUEST)` for the first thing that is wrong. Strict: `"1"` is no number."""
+def validate(model: type[_Model], data: dict[str, Any], *, strict: bool = True) -> _Model:
+    """Raises `GatewayError(INVALID_REQUEST)` for the first thing that is wrong.
+
+    Strict: `"1"` is no number; in a form, where all is text, it is.
+    """
     try:
-        return model.model_validate(data, strict=True)
+        return model.model_validate(data, strict=strict)
     except ValidationError as error:
         raise _first_error(error, data) from None
 

@@ -1,4 +1,4 @@
-"""The files of a request become attachments that Poe knows; so do, where a model is for it, those of its last answer."""
+"""The files of a request become attachments that Poe knows; so do, for some models, those of their last answer."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -18,8 +18,8 @@ from poe2openai.gateway.keys import Caller
 from poe2openai.gateway.record import RequestRecord
 from poe2openai.gateway.tokens import count_messages
 from poe2openai.gateway.tool_ways import ToolWays, Way, is_refusal
-from poe2openai.gateway.upstream import Asker, Upstream, Upstreams
 from poe2openai.gateway.uploading import Uploader
+from poe2openai.gateway.upstream import Asker, Upstream, Upstreams
 from poe2openai.pipeline.again import AskAgain
 from poe2openai.pipeline.order import PipelineOptions, pipeline
 from poe2openai.poe.events import File
@@ -70,6 +70,13 @@ class Exchange:
             return once_more, self._upstreams.open(once_more.body, asker)
 
         return answer.deliver(ask, upstream, ask_again)
+
+    def open(
+        self, request: ModelRequest, route: Route, caller: Caller, record: RequestRecord, waiting: Waiting
+    ) -> Upstream:
+        """Poe's own events, for those who look for files alone; raises as `answer` does."""
+        asker = self._upstreams.asker(route.bot, caller, record, waiting)
+        return self._open(request, route, asker)[2]
 
     def _open(self, request: ModelRequest, route: Route, asker: Asker) -> tuple[Asking, Ask, Upstream]:
         """With the request's files; where Poe may have forgotten one that it had, once more with all of them anew."""

@@ -29,9 +29,10 @@ class PipelineOptions:
     """What one request needs of the pipeline.
 
     `hold` is the model's policy, `whole` says that the client waits for the whole answer: either way nothing goes out
-    before Poe is done. `input_tokens` is None where nobody asked for usage. `note` takes what the log should say;
-    `on_file` takes each file of the answer. `on_end` is called when the answer is known to be over, before its tokens are counted. `tools` and `json` are what
-    calls and content are held to; with `may_ask_again` the pipeline raises `AskAgain` for an answer that fails there.
+    before Poe is done. `input_tokens` is None where nobody asked for usage. `note` takes what the log should say,
+    `on_file` each file of the answer; `on_end` is called when the answer is known to be over, before its tokens are
+    counted. `tools` and `json` are what calls and content are held to; with `may_ask_again` the pipeline raises
+    `AskAgain` for an answer that fails there.
     """
 
     hold: bool

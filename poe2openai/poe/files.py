@@ -9,7 +9,8 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 import orjson
@@ -137,10 +138,10 @@ class Download:
         self.size = int(length) if length.isascii() and length.isdigit() else None
         self._deadline = time.monotonic() + ANSWER_SECONDS
 
-    def __enter__(self) -> "Download":
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
     def pieces(self) -> Iterator[bytes]:

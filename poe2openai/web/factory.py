@@ -15,12 +15,15 @@ from poe2openai.dialects.catalog import RenderedList
 from poe2openai.gateway.attachments import Attachments
 from poe2openai.gateway.balance import Balances
 from poe2openai.gateway.catalog import Catalog
+from poe2openai.gateway.downloads import Downloads
 from poe2openai.gateway.exchange import Exchange
 from poe2openai.gateway.keys import KeyRing
+from poe2openai.gateway.making import Making
 from poe2openai.gateway.tokens import tokenizer
 from poe2openai.gateway.tool_ways import ToolWays
 from poe2openai.gateway.uploading import Uploads
 from poe2openai.gateway.upstream import Upstreams
+from poe2openai.gateway.videos import KEPT_SECONDS, Videos
 from poe2openai.poe.client import PoeClient
 from poe2openai.poe.embeddings import EmbeddingsServer
 from poe2openai.poe.files import PoeFiles
@@ -28,8 +31,9 @@ from poe2openai.poe.public_fetch import PublicFetcher
 from poe2openai.store.database import Database
 from poe2openai.store.files import FileIds
 from poe2openai.store.uploads import UploadCache
+from poe2openai.store.videos import VideoJobs
 from poe2openai.web import cors, errors, health, limits, log_format, pages, request_log
-from poe2openai.web.api import billing, chat, completions, embeddings, models
+from poe2openai.web.api import audio, billing, chat, completions, embeddings, files, images, models, videos
 from poe2openai.web.hang_up import HangUpWatcher
 from poe2openai.web.readable import ReadableWait
 from poe2openai.web.services import EXTENSION, Services
@@ -41,6 +45,10 @@ _BLUEPRINTS = (
     chat.blueprint,
     completions.blueprint,
     embeddings.blueprint,
+    images.blueprint,
+    audio.blueprint,
+    videos.blueprint,
+    files.blueprint,
     billing.blueprint,
     models.blueprint,
     health.blueprint,
@@ -88,10 +96,19 @@ def _services(app: Flask, settings: Settings) -> Services:
     )
     catalog = Catalog(models_file, partial(_poes_list, poe, models_file), settings.models_refresh_seconds)
     catalog.start()
-    files = PoeFiles(poe, settings.poe_file_upload_url)
+    poe_files = PoeFiles(poe, settings.poe_file_upload_url)
     store = database(settings)
     file_ids = FileIds(store, ttl_seconds=settings.url_cache_ttl_seconds)
-    uploads = Uploads(files, keys, _upload_cache(settings, store), _fetcher(settings))
+    fetcher = PublicFetcher(connect_timeout=settings.upstream_connect_timeout, max_size=settings.max_request_size)
+    uploads = Uploads(poe_files, keys, _upload_cache(settings, store), fetcher if settings.media_fetch else None)
+    exchange = Exchange(
+        Upstreams(poe, keys),
+        Attachments(poe_files, uploads, file_ids),
+        tokenizer(),
+        ToolWays(settings.tools_mode, settings.tool_history),
+        tool_flags=settings.tool_flags,
+    )
+    making = Making(exchange, poe_files)
     return Services(
         settings=settings,
         models_file=models_file,
@@ -99,13 +116,12 @@ def _services(app: Flask, settings: Settings) -> Services:
         rendered_models=RenderedList(),
         keys=keys,
         poe=poe,
-        exchange=Exchange(
-            Upstreams(poe, keys),
-            Attachments(files, uploads, file_ids),
-            tokenizer(),
-            ToolWays(settings.tools_mode, settings.tool_history),
-            tool_flags=settings.tool_flags,
-        ),
+        exchange=exchange,
+        uploads=uploads,
+        file_ids=file_ids,
+        making=making,
+        downloads=Downloads(poe_files, fetcher),
+        videos=Videos(making, VideoJobs(store, kept_seconds=KEPT_SECONDS)),
         embeddings=EmbeddingsServer(
             settings.embeddings_base_url,
             poe_base_url=settings.poe_base_url,
@@ -122,12 +138,6 @@ def _services(app: Flask, settings: Settings) -> Services:
 def _upload_cache(settings: Settings, store: Database) -> UploadCache:
     bound = settings.url_cache_size_mb * 1024 * 1024
     return UploadCache(store, ttl_seconds=settings.url_cache_ttl_seconds, max_bytes=bound)
-
-
-def _fetcher(settings: Settings) -> PublicFetcher | None:
-    if not settings.media_fetch:
-        return None
-    return PublicFetcher(connect_timeout=settings.upstream_connect_timeout, max_size=settings.max_request_size)
 
 
 def _poes_list(poe: PoeClient, models_file: ModelsFileStore) -> list[dict[str, Any]]:

@@ -11,10 +11,15 @@ from poe2openai.config.settings import Settings
 from poe2openai.dialects.catalog import RenderedList
 from poe2openai.gateway.balance import Balances
 from poe2openai.gateway.catalog import Catalog
+from poe2openai.gateway.downloads import Downloads
 from poe2openai.gateway.exchange import Exchange
 from poe2openai.gateway.keys import KeyRing
+from poe2openai.gateway.making import Making
+from poe2openai.gateway.uploading import Uploads
+from poe2openai.gateway.videos import Videos
 from poe2openai.poe.client import PoeClient
 from poe2openai.poe.embeddings import EmbeddingsServer
+from poe2openai.store.files import FileIds
 from poe2openai.web.hang_up import HangUpWatcher
 from poe2openai.web.limits import Limits
 
@@ -30,6 +35,11 @@ class Services:
     keys: KeyRing
     poe: PoeClient
     exchange: Exchange
+    uploads: Uploads
+    file_ids: FileIds
+    making: Making
+    downloads: Downloads
+    videos: Videos
     embeddings: EmbeddingsServer
     balances: Balances
     limits: Limits

@@ -102,7 +102,7 @@ def _require_few_unknown(body: Mapping[str, Any]) -> None:
 def _message(message: ChatMessage, index: int, lifted: Lifted) -> Message:
     role = message["role"]
     content = message.get("content")
-    if role == "system" or role == "developer":
+    if role in {"system", "developer"}:
         return Message("system", _parts(content, index, lifted, may_hold_files=False))
     parts = _parts(content, index, lifted)
     match message["role"]:

@@ -63,7 +63,10 @@ class CompletionRequest:
 
 
 def decode(body: bytes, *, default_model: str = "", lifted: Lifted = NOTHING_LIFTED) -> CompletionRequest:
-    """Raises `GatewayError(INVALID_REQUEST)`, its `param` naming the place in the body; `lifted` was taken out of it."""
+    """Raises `GatewayError(INVALID_REQUEST)`, its `param` naming the place in the body.
+
+    `lifted` was taken out of the body before.
+    """
     parsed = parse_object(body)
     if default_model and not parsed.get("model"):
         parsed["model"] = default_model
