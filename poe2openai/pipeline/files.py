@@ -37,6 +37,9 @@ def link(
         elif page.flows and len(batch) == 1 and type(event := batch[0]) is Text and "!" not in event.text:
             page.shown.append(event.text)
             yield batch
+        elif page.flows and not page.has_files and not any(map(_may_show_a_file, batch)):
+            page.shown += [event.text for event in batch if isinstance(event, Text)]
+            yield batch
         else:
             page.expect(batch)
             yield joined(out for event in batch for out in page.take(event))
@@ -54,6 +57,10 @@ class _Page:
         self._files: dict[str, File] = {}
         self._placed: set[str] = set()  # addresses of files that the text shows at their place
         self._unknown: set[str] = set()  # references whose files were waited for in vain
+
+    @property
+    def has_files(self) -> bool:
+        return bool(self._files)
 
     def expect(self, batch: list[PoeEvent]) -> None:
         """Takes note of the files of a batch before its texts: held answers come with all their files."""
@@ -94,8 +101,10 @@ class _Page:
             if len(text) - found.start() <= MOST_HELD:
                 return found.start()
             self._unknown.add(ref)
-        at = _UNFINISHED.search(text, max(end, len(text) - 1_000))
         # Without files, brackets are but brackets: only what may become a picture waits.
+        if not self._by_ref and "![" not in text and not text.endswith("!"):
+            return len(text)
+        at = _UNFINISHED.search(text, max(end, len(text) - 1_000))
         if at is None or not (at[0].startswith("!") or (at[0] and self._by_ref)):
             return len(text)
         return at.start()
@@ -131,6 +140,10 @@ class _Page:
             text += added
         self.shown = [text]
         return out
+
+
+def _may_show_a_file(event: PoeEvent) -> bool:
+    return "!" in event.text if type(event) is Text else type(event) is File
 
 
 def _markdown(file: File) -> str:
