@@ -18,6 +18,14 @@ from poe2openai.web.streaming import PING, STREAM_HEADERS, AnswerBrokeOff
 
 log = logging.getLogger(__name__)
 
+# A file may be anybody's web page: no browser is to run it at this address.
+_HARMLESS = {
+    "Cache-Control": "no-cache",
+    "Content-Disposition": "attachment",
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+
 SayError = Callable[[GatewayError], bytes]
 
 
@@ -41,7 +49,7 @@ def pass_file(
         download.close()
         raise
     headers = {"Content-Type": type_of(first[:HEAD], media_type or download.media_type, name)}
-    headers |= {"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff"}
+    headers |= _HARMLESS
     if download.size is not None:
         headers["Content-Length"] = str(download.size)
     body = _Body(_closing(download, chain((first,), pieces)), None, watched, record, None)
