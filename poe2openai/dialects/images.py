@@ -101,11 +101,11 @@ def _decode(fields: Fields, default_model: str, pictures: tuple[Media, ...], mas
 
 def own_parameters(extra: dict[str, Any]) -> dict[str, Any]:
     """The fields that OpenAI's reference does not have: the bot's own."""
-    if len(extra) > MAX_UNKNOWN:
-        raise GatewayError(ErrorKind.INVALID_REQUEST, f"Too many unknown parameters: at most {MAX_UNKNOWN} are taken.")
     inner = extra.get("extra_body")
     extra = {**(inner if isinstance(inner, dict) else {}), **extra}
     extra.pop("extra_body", None)
+    if len(extra) > MAX_UNKNOWN:
+        raise GatewayError(ErrorKind.INVALID_REQUEST, f"Too many unknown parameters: at most {MAX_UNKNOWN} are taken.")
     require_shallow(list(extra.items()))
     return {name: value for name, value in extra.items() if value is not None}
 
@@ -162,4 +162,4 @@ def _format(pictures: Sequence[Picture]) -> dict[str, str]:
 
 
 def _subtype(picture: Picture) -> str:
-    return picture.media_type.partition("/")[2] or "png"
+    return picture.media_type.partition("/")[2].partition("+")[0] or "png"

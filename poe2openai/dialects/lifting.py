@@ -2,12 +2,14 @@
 block everybody for seconds.
 
 In its place stands a word that nobody can guess, and which `base64` itself could hold. What turns out to be no file
-(a long `data:` URL in somebody's source code) is put back when the bot's query is written.
+(a long `data:` URL in somebody's source code) is put back when the bot's query is written: only what can be put back
+as it was is lifted, so base64 in lines is not.
 """
 
 import binascii
 import re
 import secrets
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,12 +21,10 @@ LEAST_LIFTED = 16 * 1024
 # Where base64 begins: in a `data:` URL, and in the fields that hold it bare (`input_audio.data`, `file.file_data`).
 _START = re.compile(rb'base64,|"(?:data|file_data)"\s{0,8}:\s{0,8}"')
 _LONGEST_START = 48
-_BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
-_ESCAPES = {b"/": b"/", b"u002f": b"/", b"u002b": b"+", b"u003d": b"="} | dict.fromkeys(
-    (b"n", b"r", b"u000a", b"u000d"),
-    b"",  # line breaks, as MIME has them
-)
-_ESCAPE = re.compile(rb"\\(/|n|r|u00(?:2[fFbB]|3[dD]|0[aAdD]))")
+# Base64 and its padding, with the escapes that JSON writers make of their characters.
+_BASE64 = re.compile(rb"((?:[A-Za-z0-9+/]++|\\/|\\u002[fFbB])*+)((?:=|\\u003[dD]){0,2})")
+_ESCAPE = re.compile(rb"\\(/|u002[fFbB]|u003[dD])")
+_ESCAPES = {b"/": b"/", b"u002f": b"/", b"u002b": b"+", b"u003d": b"="}
 _LONGEST_ESCAPE = 6
 
 
@@ -34,6 +34,14 @@ class LiftedBody:
 
     text: bytes
     files: Mapping[str, Content] = field(default_factory=dict)
+
+
+def put_back(text: str, files: Mapping[str, Content]) -> str:
+    """The text as it came, with all that was taken out of it."""
+    for word, content in files.items():
+        if word in text:
+            text = text.replace(word, b"".join(content.base64()).decode())
+    return text
 
 
 class Lifter:
@@ -47,10 +55,10 @@ class Lifter:
         self._run: _Run | None = None
 
     def feed(self, piece: bytes) -> None:
-        data = self._tail + piece
+        data, at = self._tail + piece, 0
         self._tail = b""
-        while data:
-            data = self._find_run(data) if self._run is None else self._read_run(data, self._run)
+        while at < len(data):
+            at = self._find_run(data, at) if self._run is None else self._read_run(data, at, self._run)
 
     def finish(self) -> LiftedBody:
         if self._run is not None:
@@ -58,110 +66,86 @@ class Lifter:
         self._text.append(self._tail)
         return LiftedBody(b"".join(self._text), self._files)
 
-    def _find_run(self, data: bytes) -> bytes:
-        """Text up to where base64 begins; what is left to read."""
-        start = _START.search(data)
-        if start is not None:
-            self._text.append(data[: start.end()])
-            self._run = _Run()
-            return data[start.end() :]
-        cut = max(0, len(data) - _LONGEST_START)
-        self._text.append(data[:cut])
+    def _find_run(self, data: bytes, at: int) -> int:
+        """Text up to where long base64 may begin; where to read on."""
+        behind = at
+        while start := _START.search(data, behind):
+            behind = start.end()
+            ends = _match(data, behind).end()
+            if ends - behind >= LEAST_LIFTED or _may_go_on(data, ends):
+                self._text.append(data[at:behind])
+                self._run = _Run()
+                return behind
+        cut = max(behind, len(data) - _LONGEST_START)
+        self._text.append(data[at:cut])
         self._tail = data[cut:]
-        return b""
+        return len(data)
 
-    def _read_run(self, data: bytes, run: "_Run") -> bytes:
-        end = data.find(b'"')
-        part = data if end < 0 else data[:end]
-        rest = b"" if end < 0 else data[end:]
-        if end < 0 and (escape := part.rfind(b"\\", -_LONGEST_ESCAPE)) >= 0:
-            part, self._tail = part[:escape], part[escape:]
-        left = run.feed(part)
-        if not left and end < 0:
-            return b""
+    def _read_run(self, data: bytes, at: int, run: "_Run") -> int:
+        found = _match(data, at)
+        run.add(_plain(found[1]))
+        if _may_go_on(data, found.end()):
+            # With its padding, which is looked at as a whole.
+            self._tail = data[found.end(1) :]
+            return len(data)
         self._run = None
-        self._text += self._lifted(run)
-        # A tail is behind what ended the run.
-        tail, self._tail = self._tail, b""
-        return left + tail + rest
-
-    def _lifted(self, run: "_Run") -> list[bytes]:
-        content = run.finish()
+        content = run.finish(_plain(found[2]), is_value_end=data[found.end()] == ord('"'))
         if content is None:
-            return run.undone()
+            self._text += run.undone()
+            return found.end(1)
         word = f"{self._word}{len(self._files)}x"
         self._files[word] = content
-        return [word.encode()]
+        self._text.append(word.encode())
+        return found.end() if run.is_padded else found.end(1)
 
 
 class _Run:
-    """Base64 that is being decoded; as long as it is short it is kept as it came."""
+    """Base64 that is being decoded."""
 
     def __init__(self) -> None:
         self._builder = ContentBuilder()
-        self._raw: list[bytes] = []
         self._carry = b""
-        self._length = 0
-        self._ended = False  # by its padding
+        self.is_padded = False
 
-    def feed(self, data: bytes) -> bytes:
-        """What follows the base64; nothing where it may go on."""
-        if self._ended:
-            return data
-        plain = _ESCAPE.sub(lambda found: _ESCAPES[found[1].lower()], data) if b"\\" in data else data
-        plain, behind = self._carry + plain, b""
-        decoded, used = _decoded(plain)
-        if decoded is None:
-            # Rare: the base64 ends in the middle, or is none.
-            plain, behind = _split(plain)
-            decoded, used = _decoded(plain)
-        if decoded is None:
-            decoded, used, plain, behind = b"", 0, b"", plain + behind
-        if self._length < LEAST_LIFTED:
-            self._raw.append(plain[:used])
-        self._length += used
-        self._builder.add(decoded)
-        self._carry = plain[used:]
-        if self._carry and plain[used - 1 : used] == b"=":
-            behind, self._carry = self._carry + behind, b""
-        if not behind and used and plain[used - 1 : used] == b"=":
-            self._ended = True
-        return behind
+    def add(self, plain: bytes) -> None:
+        plain = self._carry + plain
+        whole = len(plain) - len(plain) % 4
+        self._builder.add(binascii.a2b_base64(plain[:whole], strict_mode=True))
+        self._carry = plain[whole:]
 
-    def finish(self) -> Content | None:
-        """None where it is too short, or breaks off in the middle of a byte."""
+    def finish(self, padding: bytes, *, is_value_end: bool) -> Content | None:
+        """None where it is too short, or would not be put back as it was. Padding may be missing at a value's end."""
+        if self._builder.size * 4 // 3 + len(self._carry) < LEAST_LIFTED:
+            return None
         if self._carry:
             padded = self._carry + b"=" * (-len(self._carry) % 4)
+            if self._carry + padding != padded and (padding or not is_value_end):
+                return None
             try:
-                self._builder.add(binascii.a2b_base64(padded, strict_mode=True))
+                last = binascii.a2b_base64(padded, strict_mode=True)
             except binascii.Error:
                 return None
-            if self._length < LEAST_LIFTED:
-                self._raw.append(self._carry)
-            self._length += len(self._carry)
-            self._carry = b""
-        return self._builder.finish() if self._length >= LEAST_LIFTED else None
+            if b64encode(last) != padded:
+                return None
+            self._builder.add(last)
+            self.is_padded = True
+        return self._builder.finish()
 
     def undone(self) -> list[bytes]:
-        """The text as it came."""
-        if self._length < LEAST_LIFTED:
-            return [*self._raw, self._carry]
+        """What was read, but for its padding."""
         return [*self._builder.finish().base64(), self._carry]
 
 
-def _split(plain: bytes) -> tuple[bytes, bytes]:
-    """The base64 that a text begins with, and the rest."""
-    found = _BASE64.match(plain)
-    end = 0 if found is None else found.end()
-    return plain[:end], plain[end:]
+def _match(data: bytes, at: int) -> re.Match[bytes]:
+    found = _BASE64.match(data, at)
+    assert found is not None  # noqa: S101 (it matches nothing at all, too)
+    return found
 
 
-def _decoded(plain: bytes) -> tuple[bytes | None, int]:
-    """What whole groups of four stand for, and how many characters they are; None where not all of it is base64."""
-    used = len(plain) - len(plain) % 4
-    if _BASE64.fullmatch(plain, used) is None:
-        return None, 0
-    try:
-        return binascii.a2b_base64(plain[:used], strict_mode=True), used
-    except binascii.Error:
-        return None, 0
+def _may_go_on(data: bytes, at: int) -> bool:
+    """Whether the next piece may continue what ends here: all was base64, or an escape is cut."""
+    return at == len(data) or (data[at] == ord("\\") and len(data) - at < _LONGEST_ESCAPE)
+
+
+def _plain(base64: bytes) -> bytes:
+    return _ESCAPE.sub(lambda found: _ESCAPES[found[1].lower()], base64) if b"\\" in base64 else base64

@@ -16,6 +16,7 @@ from poe2openai.dialects.validation import validate
 
 MAX_PROMPT = 400_000
 MAX_PAGE = 100
+_MOST_DIGITS = 9
 
 
 class VideoBody(BaseModel):
@@ -57,6 +58,9 @@ def decode_remix(body: bytes) -> str:
     prompt = parse_object(body).get("prompt")
     if not isinstance(prompt, str) or not prompt:
         raise GatewayError(ErrorKind.INVALID_REQUEST, "Missing required parameter: 'prompt'.", param="prompt")
+    if len(prompt) > MAX_PROMPT:
+        message = f"Invalid value for 'prompt': expected at most {MAX_PROMPT} characters, got {len(prompt)}."
+        raise GatewayError(ErrorKind.INVALID_REQUEST, message, param="prompt")
     return prompt
 
 
@@ -69,7 +73,7 @@ class Page:
 
 def decode_page(limit: str | None, after: str | None, order: str | None) -> Page:
     """As in a list's query string."""
-    if limit and not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:9]) <= MAX_PAGE * 100):
+    if limit and not (limit.isascii() and limit.isdigit() and len(limit) <= _MOST_DIGITS and int(limit) >= 1):
         message = "Invalid value for 'limit': expected a whole number from 1 on."
         raise GatewayError(ErrorKind.INVALID_REQUEST, message, param="limit")
     return Page(min(int(limit), MAX_PAGE) if limit else 20, after or None, "asc" if order == "asc" else "desc")

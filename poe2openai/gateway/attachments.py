@@ -79,7 +79,8 @@ class Attachments:
                 case Url(url) if not self._files.is_poes(url):
                     return self._uploads.of_address(url, _name(media), media.media_type, who, on_silence)
                 case FileId(file_id):
-                    return Uploaded(self._stored(file_id, who).upload, was_known=True)
+                    # Not to be forgotten, whatever Poe says of it: there are no bytes here to upload again.
+                    return Uploaded(self._stored(file_id, who).upload, was_known=False)
                 case _:
                     return None
         except GatewayError as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from poe2openai.core.content import Content
 from poe2openai.core.errors import GatewayError
 from poe2openai.core.events import AnswerEvent, Failed, FilesMade, Finished, MadeFile, Started, Usage
 from poe2openai.core.request import ModelRequest
@@ -195,13 +196,20 @@ class _Answer:
         return self.request.include_usage or not self.request.stream
 
     def _input_tokens(self, ask: Ask) -> int:
-        return count_messages(self.request, self.counter, prompts=ask.prompts, tools=ask.tools_apart)
+        counted = count_messages(self.request, self.counter, prompts=ask.prompts, tools=ask.tools_apart)
+        return counted + sum(_base64_tokens(content, self.counter) for content in self.request.lifted.values())
 
     def _spent(self, ask: Ask, again: AskAgain) -> Usage:
         """What the first answer cost, which nobody saw."""
         if not self._wants_usage():
             return Usage(0, 0)
         return Usage(self._input_tokens(ask), self.counter.count(again.said))
+
+
+def _base64_tokens(content: Content, counter: TokenCounter) -> int:
+    """Of base64 that stands in some text: counted at its beginning, which is as good as all of it."""
+    sample = next(content.base64(), b"").decode()
+    return round(counter.count(sample) * (content.size * 4 / 3) / max(len(sample), 1))
 
 
 def _made(files: list[File]) -> FilesMade:

@@ -114,8 +114,7 @@ class PoeFiles:
         headers = {"Content-Type": content_type, "Authorization": key}
         stream, status, answered = self._poe.post(self._upload_url, headers, body, on_silence, ANSWER_SECONDS)
         try:
-            limit = MAX_ANSWER if status == 200 else MAX_ERROR_BODY
-            return _Answer(status, answered, stream.read(limit, _ERROR_SECONDS if status != 200 else ANSWER_SECONDS))
+            return _Answer(status, answered, _short_body(stream, status, on_silence))
         finally:
             stream.close()
 
@@ -158,6 +157,24 @@ class Download:
 
     def close(self) -> None:
         self._stream.close()
+
+
+def _short_body(stream: BodyStream, status: int, on_silence: OnSilence) -> bytes:
+    """Of an error its beginning, as far as it comes."""
+    limit, seconds = (MAX_ANSWER, ANSWER_SECONDS) if status == 200 else (MAX_ERROR_BODY, _ERROR_SECONDS)
+    deadline = time.monotonic() + seconds
+    body = b""
+    try:
+        for piece in stream:
+            if not piece:
+                on_silence()
+            body += piece
+            if len(body) > limit or time.monotonic() > deadline:
+                break
+    except GatewayError:
+        if status == 200:
+            raise
+    return body
 
 
 def name_in(url: str) -> str:

@@ -13,7 +13,7 @@ from poe2openai.poe.schema_values import as_number, bounded, fit
 
 _SIZE = re.compile(r"\s*(\d{1,5})\s*[xX×*]\s*(\d{1,5})\s*")
 _RATIO = re.compile(r"\s*(\d{1,3}(?:\.\d{1,3})?)\s*:\s*(\d{1,3}(?:\.\d{1,3})?)\s*")
-_LINES = re.compile(r"(\d{3,4})[pP]|(\d)[kK]")
+_LINES = re.compile(r"([1-9]\d{2,3})[pP]|([1-9])[kK]")
 _RATIO_NAMES = {"landscape": 16 / 9, "portrait": 9 / 16, "square": 1.0}
 _RATIO_PARAMETERS = ("aspect", "aspect_ratio", "aspect-ratio", "ratio")
 _SIZE_PARAMETERS = ("size", "image_size", "resolution", "dimension")
@@ -103,8 +103,23 @@ def video_parameters(size: str | None, seconds: str | None, declared: Declared |
         return {**size_parameters(size, None), **({"seconds": seconds} if seconds else {})}
     made = size_parameters(size, declared)
     if seconds and (name := _first(_DURATION_PARAMETERS, declared)):
-        made[name] = fit(as_number(seconds) or seconds, declared[name])
+        made |= _named(name, _duration(seconds, declared[name]))
     return made
+
+
+def _duration(seconds: str, schema: Mapping[str, Any]) -> Any:
+    """The nearest that the bot has; some write theirs as `8s`."""
+    choices = _choices(schema)
+    wanted = as_number(seconds.strip().removesuffix("s"))
+    if wanted is None:
+        return seconds if seconds in choices or not choices else None
+    if not choices:
+        return fit(wanted, schema)
+    lengths = [
+        (as_number(choice.removesuffix("s") if isinstance(choice, str) else choice), choice) for choice in choices
+    ]
+    known = [(abs(length - wanted), place) for place, (length, _) in enumerate(lengths) if length is not None]
+    return lengths[min(known)[1]][1] if known else None
 
 
 def _fitting(name: str, value: Any, declared: Declared) -> dict[str, Any]:
@@ -167,7 +182,7 @@ def _nearest_size(size: str, pixels: tuple[int, int] | None, ratio: float | None
             return choice
     lines = _lines(size)
     if lines is None:
-        return None
+        return None if ratio is None else _nearest_ratio(ratio, choices)
 
     def distance(choice: Any) -> tuple[float, float]:
         other, height = _ratio(choice), _lines(choice)

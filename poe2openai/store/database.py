@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    import sqlite3
+
     from sqlalchemy import Connection, Engine
 
 T = TypeVar("T")
@@ -56,8 +58,15 @@ class Database:
         with self._lock:
             if self._engine is None:
                 self._engine = _open(self._path)
-        with self._engine.begin() as connection:
-            return work(connection)
+            engine = self._engine
+        try:
+            with engine.begin() as connection:
+                return work(connection)
+        except Exception:
+            # Whatever it was, the next work looks anew: the file may have been deleted, or moved away.
+            with self._lock:
+                self._engine = None
+            raise
 
     def _warn(self, problem: Exception) -> None:
         now = time.monotonic()
@@ -69,24 +78,41 @@ class Database:
 
 
 def _open(path: Path) -> "Engine":
-    from sqlalchemy import NullPool, create_engine, event  # noqa: PLC0415 - it costs time and memory
+    from sqlalchemy import NullPool, create_engine  # noqa: PLC0415 - it costs time and memory
     from sqlalchemy.schema import CreateTable  # noqa: PLC0415
 
     from poe2openai.store.tables import metadata  # noqa: PLC0415
 
-    # Readable for its owner alone, from the first byte on; SQLite gives its other files the same mode.
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    engine = create_engine(f"sqlite:///{path}", poolclass=NullPool, connect_args={"timeout": LOCK_SECONDS})
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: Any) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
+    # No URL with the path in it: a folder's name may hold what is a URL's own.
+    engine = create_engine("sqlite://", creator=lambda: _connection(path), poolclass=NullPool)
     with engine.begin() as connection:
         for table in metadata.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))
     return engine
+
+
+def _connection(path: Path) -> "sqlite3.Connection":
+    import sqlite3  # noqa: PLC0415
+
+    # Readable for its owner alone, from the first byte on; SQLite gives its other files the same mode.
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, LOCK_SECONDS)
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+        except sqlite3.OperationalError:
+            # Where two begin a file at once SQLite does not wait, but tells one of them that it is locked.
+            if time.monotonic() >= deadline:
+                connection.close()
+                raise
+            time.sleep(0.01)
+        except BaseException:
+            connection.close()
+            raise
+        else:
+            return connection
 
 
 def _first_line(problem: Exception) -> str:

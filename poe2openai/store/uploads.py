@@ -14,7 +14,7 @@ from poe2openai.store.database import Database
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Row
 
-CLAIM_SECONDS = 30.0
+CLAIM_SECONDS = 15.0
 """An upload whose worker says nothing for so long is another's to make."""
 
 LEAST_SIZE = 1024

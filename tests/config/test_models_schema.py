@@ -130,6 +130,12 @@ def test_switches_may_be_written_in_any_usual_way(word: str) -> None:
     assert read(f"models: {{a: {{replace_response: {word}}}}}").models["a"].replace_response
 
 
+@pytest.mark.parametrize(("said", "meant"), [("true", True), ("off", False), ("~", None), ("", None)])
+def test_the_last_answers_files_go_along_as_the_owner_says_or_as_the_list_does(said: str, meant: bool | None) -> None:
+    assert read(f"models: {{a: {{attach_last_files: {said}}}}}").models["a"].attach_last_files is meant
+    assert ModelSettings().attach_last_files is None
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -140,6 +146,7 @@ def test_switches_may_be_written_in_any_usual_way(word: str) -> None:
         ("enable: true\nmodels:\n  gpt-5:\n", "line 3: models.gpt-5: "),
         ("models: [gpt-5]\n", "line 1: models: "),
         ("models:\n  gpt-5: hidden\n", "line 2: models.gpt-5: "),
+        ("models:\n  a:\n    attach_last_files: maybe\n", "line 3: models.a.attach_last_files: "),
         ("models:\n  gpt-5:\n    mapping: {a: b}\n", "line 3: models.gpt-5.mapping: a name or a list of names"),
         ("models:\n  gpt-5:\n    mapping: [a, ~]\n", "line 3: models.gpt-5.mapping: a name or a list of names"),
         ("models:\n  gpt-5:\n    mapping:\n    - a\n    - ' '\n", "line 5: models.gpt-5.mapping.1: "),

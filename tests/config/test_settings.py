@@ -31,6 +31,7 @@ def test_without_any_variable_the_defaults_are_the_predecessors() -> None:
     assert (settings.url_cache_ttl_seconds, settings.url_cache_size_mb) == (259_200, 100)
     assert settings.poe_base_url == "https://api.poe.com"
     assert settings.poe_file_upload_url == "https://www.quora.com/poe_api/file_upload_3RD_PARTY_POST"
+    assert not settings.media_fetch
     assert settings.allow_client_keys
     assert settings == Settings()
 
@@ -64,6 +65,42 @@ def test_the_process_own_environment_is_read_when_none_is_given(monkeypatch: pyt
     monkeypatch.setenv("RATE_LIMIT_MS", "0")
 
     assert load_settings().rate_limit_ms == 0
+
+
+class TestFiles:
+    def test_as_they_are_set(self) -> None:
+        settings = load_settings(
+            {
+                "POE_FILE_UPLOAD_URL": "http://127.0.0.1:9000/upload",
+                "URL_CACHE_TTL_SECONDS": "0",
+                "URL_CACHE_SIZE_MB": "2000",
+                "MEDIA_FETCH": "true",
+            }
+        )
+
+        assert settings.poe_file_upload_url == "http://127.0.0.1:9000/upload"
+        assert (settings.url_cache_ttl_seconds, settings.url_cache_size_mb) == (0, 2000)
+        assert settings.media_fetch
+
+    @pytest.mark.parametrize(
+        ("variable", "value"),
+        [
+            ("POE_FILE_UPLOAD_URL", "ftp://host/upload"),
+            ("POE_FILE_UPLOAD_URL", "upload"),
+            ("URL_CACHE_TTL_SECONDS", "-1"),
+            ("URL_CACHE_TTL_SECONDS", "3d"),
+            ("URL_CACHE_SIZE_MB", "-1"),
+            ("URL_CACHE_SIZE_MB", "1.5"),
+            ("MEDIA_FETCH", "sometimes"),
+        ],
+    )
+    def test_what_is_refused(self, variable: str, value: str) -> None:
+        with pytest.raises(SettingsError, match=f"^{variable} "):
+            load_settings({variable: value})
+
+    def test_they_stand_together_in_the_documentation(self) -> None:
+        names = {each.name for each in fields(Settings) if _info(each.name).theme == "Files"}
+        assert names == {"poe_file_upload_url", "url_cache_ttl_seconds", "url_cache_size_mb", "media_fetch"}
 
 
 @pytest.mark.parametrize("blank", ["", "  ", "\n"])

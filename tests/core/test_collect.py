@@ -4,7 +4,18 @@ import pytest
 
 from poe2openai.core.collect import Answer, AnswerPart, collect
 from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.core.events import Failed, Finished, PartDelta, PartFinished, PartStarted, Started, Usage
+from poe2openai.core.events import (
+    AnswerEvent,
+    Failed,
+    FilesMade,
+    Finished,
+    MadeFile,
+    PartDelta,
+    PartFinished,
+    PartStarted,
+    Started,
+    Usage,
+)
 
 
 def test_parts_keep_their_order_and_their_text() -> None:
@@ -29,6 +40,16 @@ def test_parts_keep_their_order_and_their_text() -> None:
 def test_one_kinds_text_is_joined_over_its_parts() -> None:
     answer = Answer((AnswerPart("text", "a"), AnswerPart("reasoning", "x"), AnswerPart("text", "b")), "stop", None)
     assert answer.text("text") == "ab"
+
+
+def test_files_that_were_made_stand_beside_the_parts() -> None:
+    files = (MadeFile("https://x.test/a.png", "image/png", "a.png"), MadeFile("https://x.test/b", "audio/wav", "b"))
+    text: list[AnswerEvent] = [PartStarted(0, "text"), PartDelta(0, "Here."), PartFinished(0)]
+
+    answer = collect([[Started(), *text], [], [FilesMade(files)], [Finished("stop")]])
+
+    assert answer == Answer((AnswerPart("text", "Here."),), "stop", None, files)
+    assert collect([[Started(), *text, Finished("stop")]]).files == ()
 
 
 def test_a_failed_answer_raises_what_it_failed_with() -> None:

@@ -6,9 +6,11 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import (
     AnswerEvent,
     Failed,
+    FilesMade,
     Finished,
     GrammarChecker,
     GrammarError,
+    MadeFile,
     PartDelta,
     PartFinished,
     PartStarted,
@@ -19,6 +21,8 @@ from poe2openai.core.events import (
 FAILED = Failed(GatewayError(ErrorKind.UPSTREAM_CUT_OFF, "cut off"))
 TEXT = [PartStarted(0, "text"), PartDelta(0, "a"), PartFinished(0)]
 CALL = [PartStarted(1, "tool_call", "call_1", "f"), PartDelta(1, "{}"), PartFinished(1)]
+
+FILES = FilesMade((MadeFile("https://x.test/a.png", "image/png", "a.png"),))
 
 
 def check(*events: AnswerEvent) -> None:
@@ -32,6 +36,9 @@ def check(*events: AnswerEvent) -> None:
     [
         [Started(), Finished("stop")],
         [Started(), *TEXT, *CALL, Finished("tool_calls")],
+        [Started(), FILES, Finished("stop")],
+        [Started(), *TEXT, *CALL, FILES, Finished("tool_calls")],
+        [Started(), *TEXT, FILES, FAILED],
         [Started(), FAILED],
         [Started(), PartStarted(0, "text"), PartDelta(0, "a"), FAILED],
     ],
@@ -57,6 +64,11 @@ def test_whole_answers_pass(events: list[AnswerEvent]) -> None:
         [Started(), *TEXT, PartDelta(0, "late"), Finished("stop")],
         [Started(), PartStarted(0, "tool_call"), PartFinished(0), Finished("stop")],
         [Started(), PartStarted(0, "text", "call_1", "f"), PartFinished(0), Finished("stop")],
+        [FILES, Started(), Finished("stop")],
+        [Started(), PartStarted(0, "text"), FILES, PartFinished(0), Finished("stop")],
+        [Started(), Finished("stop"), FILES],
+        [Started(), FILES, *TEXT, Finished("stop")],
+        [Started(), *TEXT, FILES, FILES, Finished("stop")],
     ],
 )
 def test_an_event_out_of_place_raises(events: list[AnswerEvent]) -> None:

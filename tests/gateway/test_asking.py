@@ -1,15 +1,18 @@
 """How one request is put to a bot: what the query says, and what the answer is held to."""
 
+import base64
 from typing import Any
 
 import orjson
 import pytest
 
+from poe2openai.core.content import content_of
 from poe2openai.core.request import (
     Message,
     OutputFormat,
     ReasoningOptions,
     Tool,
+    ToolCall,
     ToolChoice,
     ToolChoiceMode,
     WebSearch,
@@ -20,7 +23,7 @@ from poe2openai.pipeline.again import AskAgain
 from poe2openai.pipeline.tool_rules import ToolRules
 from poe2openai.poe.tool_prompt import call_as_xml
 from poe2openai.poe.tool_schema import bot_name
-from tests.support.asking import CLOCK, ONE_ROUND, PARIS, WEATHER, asked, route, said
+from tests.support.asking import CLOCK, ONE_ROUND, PARIS, WEATHER, asked, called, gave, route, said
 
 NATIVE, XML, NONE = Way("native", "native"), Way("xml", "xml"), Way("none", "text")
 REQUIRED = ToolChoice(ToolChoiceMode.REQUIRED)
@@ -204,3 +207,31 @@ class TestAgain:
         roles = [message["role"] for message in body(ask)["query"]]
         assert roles == ["user", "bot", "bot", "tool", "bot", "user"]
         assert "tool_results" not in body(ask)
+
+
+class TestLifted:
+    DATA = bytes(range(256)) * 100
+    WORD = "lifted0123456789abcdefx0x"
+
+    def test_base64_that_is_no_file_is_put_back_wherever_it_stands(self) -> None:
+        source = f'<img src="data:image/png;base64,{self.WORD}">'
+        call = ToolCall("c1", "weather", '{"city":"' + self.WORD + '"}')
+        turns = (said("user", source), called(call), gave("c1", self.WORD), said("user", "And now?"))
+        whole = asking(*turns, lifted={self.WORD: content_of(self.DATA)})
+        encoded = base64.b64encode(self.DATA).decode()
+        for way in (NATIVE, XML):
+            ask = whole.put(way)
+            assert self.WORD not in ask.body.decode()
+            assert ask.body.decode().count(encoded) == 3
+            assert encoded in body(ask)["query"][0]["content"]
+
+    def test_a_word_that_stands_nowhere_is_left_out(self) -> None:
+        with_it = asking(lifted={self.WORD: content_of(self.DATA)}).put(NATIVE)
+        assert len(with_it.body) == len(asking().put(NATIVE).body)
+
+    def test_of_several_each_comes_to_its_place(self) -> None:
+        words = [f"lifted0123456789abcdefx{number}x" for number in range(12)]
+        pieces = {word: content_of(bytes([number]) * 30) for number, word in enumerate(words)}
+        ask = asking(said("user", " ".join(words)), lifted=pieces, tools=()).put(NONE)
+        wanted = [base64.b64encode(bytes([number]) * 30).decode() for number in range(12)]
+        assert last_words(ask) == " ".join(wanted)

@@ -9,7 +9,7 @@ import pytest
 from poe2openai.config.models_file import ModelsFileStore
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.gateway.catalog import Catalog, Route
-from tests.support.poe_models import ListedPoe, poe_list
+from tests.support.poe_models import ListedPoe, entry, poe_list
 from tests.support.waiting import comes
 
 DOWN = GatewayError(ErrorKind.UPSTREAM_UNREACHABLE, "Poe cannot be reached.")
@@ -129,6 +129,43 @@ class TestResolve:
         for _ in range(10_000):
             catalog.resolve("anthropic/claude-sonnet-4-5-20250929")
         assert time.perf_counter() - before < 1.0
+
+
+PAINTING = {"architecture": {"input_modalities": ["text"], "output_modalities": ["image"]}}
+
+
+class TestLastFiles:
+    @pytest.fixture
+    def poe(self) -> ListedPoe:
+        return ListedPoe([entry("GPT-4o"), entry("Painter", **PAINTING), entry("Talker"), entry("Hidden", **PAINTING)])
+
+    @pytest.mark.parametrize(("name", "attached"), [("Painter", True), ("GPT-4o", False), ("nobody-knows", False)])
+    def test_bots_that_make_pictures_get_those_of_the_last_answer(
+        self, catalogs: Make, name: str, attached: bool
+    ) -> None:
+        catalog = catalogs("models: {Painter: {mapping: [brush]}}")
+        catalog.models()
+        assert catalog.resolve(name).attach_last_files is attached
+        assert catalog.resolve("brush").attach_last_files
+
+    def test_the_owners_word_wins(self, catalogs: Make) -> None:
+        catalog = catalogs("""
+models:
+  Painter: {attach_last_files: false}
+  GPT-4o: {attach_last_files: true}
+  Hidden: {attach_last_files: , enable: false}
+  My-Private-Bot: {attach_last_files: yes}
+""")
+        catalog.models()
+        found = {name: catalog.resolve(name).attach_last_files for name in ("painter", "gpt-4o", "hidden", "talker")}
+        assert found == {"painter": False, "gpt-4o": True, "hidden": True, "talker": False}
+        assert catalog.resolve("my-private-bot").attach_last_files
+
+    def test_before_poes_list_came_the_owner_alone_is_heard(self, catalogs: Make, poe: ListedPoe) -> None:
+        poe.answer = DOWN
+        catalog = catalogs("models: {GPT-4o: {attach_last_files: true}}")
+        assert catalog.resolve("GPT-4o").attach_last_files
+        assert not catalog.resolve("Painter").attach_last_files
 
 
 class TestModels:

@@ -3,28 +3,28 @@
 import gc
 import time
 import weakref
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from poe2openai.core.collect import collect
-from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.core.events import AnswerEvent, Failed, Finished, GrammarChecker, PartDelta, PartStarted, Usage
-from poe2openai.core.request import ModelRequest, OutputFormat, ToolChoice, ToolChoiceMode
-from poe2openai.gateway.exchange import Exchange
-from poe2openai.gateway.keys import Caller, KeyRing
-from poe2openai.gateway.record import RequestRecord
+from poe2openai.core.errors import ErrorKind
+from poe2openai.core.events import AnswerEvent, Failed, Finished, PartStarted, Usage
+from poe2openai.core.request import (
+    ModelRequest,
+    OutputFormat,
+    ToolChoice,
+    ToolChoiceMode,
+)
 from poe2openai.gateway.tokens import tokenizer
-from poe2openai.gateway.tool_ways import ToolWays
-from poe2openai.gateway.upstream import Upstreams, Waiting
 from poe2openai.poe.client import PoeClient
-from tests.support.asking import ONE_ROUND, WEATHER, asked, route
+from tests.support.asking import ONE_ROUND, WEATHER, asked
 from tests.support.poe_script import Step, cut, done, error, error_reply, head, hold, pause, text, tool_call
 from tests.support.received import Received
 from tests.support.scripted_poe import ScriptedPoe
+from tests.support.telling import Telling, said
 
-OWN = Caller("key-1", "client-key")
 WITH_TOOLS = asked(tools=(WEATHER,), stream=True)
 REQUIRED = asked(tools=(WEATHER,), tool_choice=ToolChoice(ToolChoiceMode.REQUIRED), stream=True, include_usage=True)
 CALL: list[Step] = [tool_call(0, "{}", id="c1", name="weather"), done()]
@@ -35,41 +35,6 @@ def client(poe: ScriptedPoe) -> Iterator[PoeClient]:
     client = PoeClient(poe.url, connect_timeout=2.0, idle_timeout=5.0, tick=0.05)
     yield client
     client.close()
-
-
-class Telling:
-    """Requests to an exchange of its own; the bot has tools, Poe says."""
-
-    def __init__(self, client: PoeClient, **policy: Any) -> None:
-        self.now = 1000.0
-        self.ways = ToolWays("auto", "auto", lambda: self.now)
-        keys = KeyRing((), (), allow_client_keys=True)
-        self.exchange = Exchange(Upstreams(client, keys), tokenizer(), self.ways)
-        self.record = RequestRecord("req_1")
-        self._route = route(**{"supports_tools": True, **policy})
-
-    def __call__(self, request: ModelRequest | None = None, ping_seconds: float = 30.0) -> Generator[list[AnswerEvent]]:
-        self.record = RequestRecord("req_1")
-        waiting = Waiting(time.monotonic() + ping_seconds)
-        return self.exchange.answer(request or asked(stream=True), self._route, OWN, self.record, waiting)
-
-    def events(self, request: ModelRequest | None = None) -> list[AnswerEvent]:
-        """All events of the answer, their grammar checked."""
-        checker, events = GrammarChecker(), []
-        for batch in self(request):
-            checker.check(batch)
-            events += batch
-        checker.finish()
-        return events
-
-    def failure(self, request: ModelRequest | None = None) -> GatewayError:
-        with pytest.raises(GatewayError) as caught:
-            self(request)
-        return caught.value
-
-
-def said(events: Sequence[AnswerEvent]) -> str:
-    return "".join(event.text for event in events if isinstance(event, PartDelta))
 
 
 def calls(events: Sequence[AnswerEvent]) -> list[str | None]:

@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poe2openai.config.models_file import CustomModel, ModelSettings, ModelsFile
-from poe2openai.gateway.model_index import ModelIndex, build_index, declared_parameters, display_name, supports_tools
+from poe2openai.gateway.model_index import (
+    ModelIndex,
+    build_index,
+    declared_parameters,
+    display_name,
+    output_modalities,
+    supports_tools,
+)
 from tests.support.poe_models import entry, poe_list
 
 BOTS = poe_list("Claude-Sonnet-4.5", "GPT-4o", "Assistant")
@@ -167,6 +174,42 @@ def test_native_tools_are_what_the_list_promises(features: object, expected: boo
 
 
 @pytest.mark.parametrize(
+    ("architecture", "made", "images", "text"),
+    [
+        ({"output_modalities": ["image"]}, ["image"], True, False),
+        ({"input_modalities": ["text"], "output_modalities": ["text", "image"]}, ["text", "image"], True, True),
+        ({"input_modalities": ["image"], "output_modalities": ["text"]}, ["text"], False, True),
+        ({"output_modalities": ["video", None]}, ["video", None], False, False),
+        ({"output_modalities": []}, [], False, True),
+        ({"output_modalities": "image"}, [], False, True),
+        ({"output_modalities": None}, [], False, True),
+        ({"modality": "text->image"}, [], False, True),
+        ({}, [], False, True),
+        (None, [], False, True),
+        ("image", [], False, True),
+        (["image"], [], False, True),
+    ],
+)
+def test_what_a_bot_makes_is_what_the_list_says(
+    architecture: object, made: list[Any], images: bool, text: bool
+) -> None:
+    listed = {"id": "x", "architecture": architecture}
+    found = build_index([listed], ModelsFile()).bot("x")
+
+    assert output_modalities(listed) == made
+    assert found is not None
+    assert (found.makes_images, found.makes_text) == (images, text)
+
+
+def test_a_bot_that_the_list_does_not_describe_makes_text() -> None:
+    found = build_index([], ModelsFile(custom_models=(CustomModel("mine"),))).bot("mine")
+
+    assert output_modalities({"id": "x"}) == []
+    assert found is not None
+    assert (found.makes_images, found.makes_text) == (False, True)
+
+
+@pytest.mark.parametrize(
     "metadata", [None, [], "x", {}, {"display_name": None}, {"display_name": " "}, {"display_name": 1}]
 )
 def test_without_a_shown_name_the_id_is_shown(metadata: object) -> None:
@@ -183,7 +226,9 @@ JSON = st.recursive(
 ENTRIES = st.builds(
     lambda name, fields: {**fields, "id": name},
     st.sampled_from(["a", "b", "c d", "E"]),
-    st.dictionaries(st.sampled_from(["metadata", "parameters", "owned_by", "created", "root"]), JSON, max_size=5),
+    st.dictionaries(
+        st.sampled_from(["metadata", "parameters", "owned_by", "created", "root", "architecture"]), JSON, max_size=5
+    ),
 )
 NAMES = st.sampled_from(["a", "A", "b", "c d", "x", "y"])
 SETTINGS = st.builds(ModelSettings, mapping=st.lists(NAMES, max_size=2).map(tuple), enable=st.booleans())

@@ -51,6 +51,22 @@ def test_auto_goes_by_poes_list_and_has_xml_to_fall_back_on() -> None:
 
 
 @pytest.mark.parametrize("supports_tools", [True, False])
+def test_in_auto_a_bot_that_makes_no_text_is_told_of_no_tools(supports_tools: bool) -> None:
+    """A maker of pictures would paint the instructions; chat clients send their tools with every question."""
+    for set_mode, default in ((None, "auto"), ("auto", "native"), ("auto", "xml")):
+        known = ToolWays(default, "auto")  # type: ignore[arg-type]
+        for request in (FIRST, LATER):
+            told = ways(known, request, makes_text=False, supports_tools=supports_tools, tools_mode=set_mode)
+            assert told == [Way("none", "text")]
+
+
+def test_an_owner_who_knows_better_may_tell_it_of_them_all_the_same() -> None:
+    known = ToolWays("auto", "auto")
+    assert ways(known, FIRST, makes_text=False, tools_mode="xml") == [XML]
+    assert ways(known, FIRST, makes_text=False, tools_mode="native") == [NATIVE_WITH_TEXT]
+
+
+@pytest.mark.parametrize("supports_tools", [True, False])
 def test_a_mode_that_the_owner_set_is_kept_to(supports_tools: bool) -> None:
     for set_mode, default in (("native", "xml"), (None, "native")):
         known = ToolWays(default, "auto")  # type: ignore[arg-type]

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from poe2openai.core.errors import ErrorKind, GatewayError
+from poe2openai.gateway.attempts import Waiting
 from poe2openai.gateway.keys import Caller, KeyRing
 from poe2openai.gateway.record import RequestRecord
-from poe2openai.gateway.upstream import Asker, Upstream, Upstreams, Waiting
+from poe2openai.gateway.upstream import Upstream, Upstreams
 from poe2openai.poe.client import PoeClient
 from poe2openai.poe.events import Done, Error, PoeEvent, Text
 from tests.support.poe_script import cut, done, error, error_reply, head, hold, pause, reset, text, until
@@ -40,7 +41,7 @@ class Opening:
     def __call__(self, caller: Caller = OWN, waiting: Waiting | None = None) -> Upstream:
         self.record = RequestRecord("req_1")
         waiting = waiting or Waiting(time.monotonic() + self._ping_seconds)
-        return self._upstreams.open(b"{}", Asker("bot", caller, self.record, waiting))
+        return self._upstreams.open(b"{}", self._upstreams.asker("bot", caller, self.record, waiting))
 
     def events(self, caller: Caller = OWN) -> list[PoeEvent]:
         upstream = self(caller)
@@ -165,6 +166,16 @@ def test_the_clients_own_key_is_the_only_one_tried(poe: ScriptedPoe, client: Poe
     poe.script("bot", error_reply(401, "Invalid token"))
     Opening(client, RING).failure()
     assert keys_seen(poe) == ["client-key"]
+
+
+def test_whoever_asks_twice_asks_with_the_same_keys(poe: ScriptedPoe, client: PoeClient) -> None:
+    upstreams = Upstreams(client, KeyRing(RING, ("token",), allow_client_keys=True))
+    asker = upstreams.asker("bot", GUEST, RequestRecord("req_1"), Waiting())
+    poe.script("bot", text("ok"), done())
+    for _ in range(3):
+        upstreams.open(b"{}", asker).finish()
+    assert sorted(asker.keys) == list(RING)
+    assert keys_seen(poe) == [asker.keys[0]] * 3
 
 
 def test_a_key_that_only_stumbled_is_tried_again_after_one_that_was_refused(

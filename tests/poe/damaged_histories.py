@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass
 
+from poe2openai.core.content import content_of
 from poe2openai.core.request import Inline, Media, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult, Url
 from poe2openai.poe.tool_history import FILE_FOLLOWS, NO_RESULT
 from tests.support.asking import called, gave, said
 
 PICTURE = Media(Url("https://x.test/a.png"), "image/png", None, "messages")
-SCREEN = Media(Inline("aGk="), "image/png", None, "messages")
+SCREEN = Media(Inline(content_of(b"hi")), "image/png", None, "messages")
 
 ASKED, ANSWERED, WENT_ON = said("user", "Weather?"), said("assistant", "Sunny."), said("user", "Thanks")
 # What became of a result that is nobody's.

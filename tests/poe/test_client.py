@@ -222,6 +222,92 @@ class TestJson:
         assert time.monotonic() - began < 3.0
 
 
+class TestAnyAddress:
+    def test_a_file_is_got_without_a_key(self, make_client: MakeClient) -> None:
+        seen = Recorder(answer(b"bytes", "image/png", X_A="b"))
+        with RawServer(seen) as elsewhere, RawServer(repeating(STREAM)) as poe:
+            client = make_client(poe.url)
+            body, status, headers = client.get(f"{elsewhere.url}/base/a.png?w=1", lambda: None)
+            assert b"".join(body) == b"bytes"
+            assert poe.connections == 0
+
+        assert (status, headers["content-type"], headers["X-A"]) == (200, "image/png", "b")
+        head = seen.requests[0]
+        assert head.startswith(b"GET /base/a.png?w=1 HTTP/1.1\r\n")
+        assert b"Accept: */*\r\n" in head
+        assert b"Authorization" not in head
+
+    def test_a_body_in_pieces_is_posted(self, make_client: MakeClient) -> None:
+        seen = Recorder(answer(b'{"attachment_url": "x"}', status="201 Created"))
+        with RawServer(seen) as elsewhere, RawServer(repeating(STREAM)) as poe:
+            client = make_client(poe.url)
+            pieces, headers = (b"one", b"two" * 100_000), {"Authorization": KEY, "Content-Type": "multipart/form-data"}
+            body, status, _ = client.post(f"{elsewhere.url}/upload", headers, pieces, lambda: None, 5.0)
+            assert (b"".join(body), status) == (b'{"attachment_url": "x"}', 201)
+
+        head, _, sent = seen.requests[0].partition(b"\r\n\r\n")
+        assert sent == b"one" + b"two" * 100_000
+        assert head.startswith(b"POST /upload HTTP/1.1\r\n")
+        assert {
+            f"Authorization: {KEY}".encode(),
+            b"Content-Type: multipart/form-data",
+            b"Content-Length: 300003",
+        } <= set(head.split(b"\r\n"))
+
+    def test_one_call_leaves_nothing_for_the_next(self, make_client: MakeClient) -> None:
+        seen = Recorder(answer(b'{"data":[]}'))
+        with RawServer(seen) as poe:
+            client = make_client(poe.url)
+            b"".join(client.post(f"{poe.url}/up", {"Authorization": KEY, "X-A": "b"}, (b"x",), lambda: None, 5.0)[0])
+            b"".join(client.get(f"{poe.url}/down", lambda: None)[0])
+            client.models()
+
+        assert [request.split(b" ")[0] for request in seen.requests] == [b"POST", b"GET", b"GET"]
+        for request in seen.requests[1:]:
+            assert b"Authorization" not in request
+            assert b"X-A" not in request
+            assert b"Content-Length" not in request
+        assert b"Accept: application/json\r\n" in seen.requests[2]
+
+    @pytest.mark.parametrize("status", ["302 Found", "404 Not Found", "500 Oops"])
+    def test_whatever_is_answered_is_handed_on(self, make_client: MakeClient, status: str) -> None:
+        said = answer(b"said", "text/plain", status=status, Location="http://127.0.0.1:1/")
+        with RawServer(repeating(said)) as poe:
+            client = make_client(poe.url)
+            for body, code, _ in (
+                client.get(poe.url, lambda: None),
+                client.post(poe.url, {}, (b"x",), lambda: None, 5.0),
+            ):
+                assert (b"".join(body), code) == (b"said", int(status[:3]))
+
+    def test_who_asks_is_told_of_silence_and_may_give_up(self, make_client: MakeClient) -> None:
+        def give_up() -> None:
+            raise KeyError("the client has left")
+
+        def serve(peer: Peer) -> None:
+            peer.request()
+            peer.has_left()
+
+        with RawServer(serve) as poe:
+            client = make_client(poe.url, tick=0.05)
+            with pytest.raises(KeyError):
+                client.get(poe.url, give_up)
+            with pytest.raises(KeyError):
+                client.post(poe.url, {}, (b"x",), give_up, 5.0)
+
+    def test_a_post_has_a_time_of_its_own(self, make_client: MakeClient) -> None:
+        def serve(peer: Peer) -> None:
+            peer.request()
+            peer.has_left()
+
+        began = time.monotonic()
+        with RawServer(serve) as poe, pytest.raises(GatewayError) as caught:
+            make_client(poe.url, tick=0.05).post(poe.url, {}, (b"x",), lambda: None, 0.3)
+
+        assert caught.value.kind is ErrorKind.UPSTREAM_TIMEOUT
+        assert time.monotonic() - began < 3.0
+
+
 class TestLastContact:
     def test_is_none_before_the_first_call(self, make_client: MakeClient) -> None:
         assert make_client("http://127.0.0.1:1").last_contact is None

@@ -6,8 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from poe2openai.core.errors import GatewayError
-from poe2openai.core.request import Inline, Media, Message, Reasoning, Text, ToolCall, ToolResult, Url
+from poe2openai.core.request import Media, Message, Reasoning, Text, ToolCall, ToolResult, Url
 from poe2openai.poe.history import HistoryForm, PoeMessage, as_single_message, last_round, poe_messages
 from poe2openai.poe.tool_history import repair
 from poe2openai.poe.tool_prompt import call_as_xml, result_as_xml
@@ -97,11 +96,16 @@ class TestFiles:
             {"url": "https://x.test/", "content_type": "audio/wav", "name": "song.wav"},
         ]
 
-    def test_a_file_sent_along_is_refused_by_its_place(self) -> None:
-        media = Media(Inline("aGk="), "image/png", None, "messages[0].content[0].image_url")
-        with pytest.raises(GatewayError) as caught:
-            messages_of(Message("user", (media,)))
-        assert caught.value.param == "messages[0].content[0].image_url"
+    def test_files_come_in_the_order_in_which_they_were_sent(self) -> None:
+        parts = (file("a.png"), Text("one"), file("b.mp4", None), Text("two"), file("c", None))
+        (message,) = messages_of(Message("user", parts), Message("user", (file("d.pdf", "application/pdf"),)))
+        assert message["content"] == "one\n\ntwo"
+        assert [(each["name"], each["content_type"]) for each in message["attachments"]] == [
+            ("a.png", "image/png"),
+            ("b.mp4", "video/mp4"),
+            ("c", "image/png"),
+            ("d.pdf", "application/pdf"),
+        ]
 
 
 class TestTextForm:

@@ -178,6 +178,17 @@ class TestWording:
         assert dialogue(built) == [("user", "Answer in JSON.")]
         assert built["query"][0]["attachments"]
 
+    def test_files_stay_with_the_message_they_came_with(self) -> None:
+        first, second = (Media(Url(f"https://x.test/{name}.png"), None, None, "messages") for name in "ab")
+        built = query(
+            Message("user", (Text("Look"), first)), said("assistant", "Nice."), Message("user", (Text("And?"), second))
+        )
+        assert [[each["url"][-5:] for each in message.get("attachments", ())] for message in built["query"]] == [
+            ["a.png"],
+            [],
+            ["b.png"],
+        ]
+
     def test_flags_stand_right_behind_what_the_user_said(self) -> None:
         wording = Wording(flags=("aspect", "hd"), demands=("Answer in JSON.",))
         assert dialogue(query(said("user", "A cat"), wording=wording)) == [

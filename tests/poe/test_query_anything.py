@@ -16,7 +16,14 @@ from tests.support.asking import WEATHER
 IDS = st.sampled_from(["", "a", "b", "c"])
 WORDS = st.sampled_from(["", "one", "two", "<b>&", "}"])
 TEXTS = st.builds(Text, WORDS)
-FILES = st.builds(Media, st.just(Url("https://x.test/a.png")), st.none(), st.none(), st.just("messages"))
+ADDRESSES = st.builds(Url, st.sampled_from(["https://x.test/a.png", "https://x.test/?a=b", "https://x.test/%2F#c"]))
+FILES = st.builds(
+    Media,
+    ADDRESSES,
+    st.sampled_from([None, "audio/wav"]),
+    st.sampled_from([None, "", 'a "b".pdf']),
+    st.just("messages"),
+)
 CALLS = st.builds(ToolCall, IDS, st.sampled_from(["weather", "get it!"]), st.sampled_from(["", "{}", '{"a":1}', "["]))
 RESULTS = st.builds(ToolResult, IDS, st.lists(TEXTS | FILES, max_size=2).map(tuple), st.booleans())
 PARTS: st.SearchStrategy[Part] = TEXTS | FILES | CALLS | RESULTS | st.builds(Reasoning, WORDS)
@@ -97,7 +104,11 @@ def test_no_text_and_no_file_is_lost(history: tuple[Message, ...], form: str, si
     if query is None:
         assert not files
         return
-    assert sum(len(message.get("attachments", ())) for message in query["query"]) == len(files)
+    attached = [each for message in query["query"] for each in message.get("attachments", ())]
+    assert sorted(each["url"] for each in attached) == sorted(
+        file.source.url for file in files if isinstance(file.source, Url)
+    )
+    assert all(each["name"] and each["content_type"] for each in attached)
     whole = orjson.dumps(query["query"]).decode().replace('\\"', '"').replace("\\\\", "\\")
     for message in history:
         for part in _parts(message.parts):

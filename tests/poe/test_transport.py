@@ -1,5 +1,6 @@
 """The way to Poe over real sockets: requests, answers in any cutting, breaks and limits of time."""
 
+import contextlib
 import socket
 import subprocess
 import sys
@@ -12,12 +13,20 @@ from queue import Queue
 import pytest
 
 from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.poe.transport import PoeAdapter
+from poe2openai.poe.transport import PoeAdapter, PreparedQuery
 from tests.support.poe_way import CHUNKED, HELLO, OK, answer_of, begin, dead_port, failure_of, post
 from tests.support.raw_server import Peer, RawServer, repeating
 
 ROOT = Path(__file__).parents[2]
 HINT = "If Poe cannot be reached directly from this server, set PROXY."
+
+
+def in_pieces(url: str, pieces: tuple[bytes, ...]) -> PreparedQuery:
+    request = PreparedQuery()
+    request.prepare("POST", url)
+    request.headers.pop("Content-Length", None)
+    request.body = pieces  # type: ignore[assignment]  # what the adapter takes beyond requests' own
+    return request
 
 
 class TestRequest:
@@ -46,6 +55,52 @@ class TestRequest:
             assert adapter.send(post(poe.url, body)).content == b"hello"
 
         assert seen[0].endswith(b"\r\n\r\n" + body)
+
+    @pytest.mark.parametrize("sizes", [(), (0, 0), (3, 4), (60_000, 1, 0, 2_000_000)])
+    def test_a_body_in_pieces_arrives_as_one(self, adapter: PoeAdapter, sizes: tuple[int, ...]) -> None:
+        pieces = tuple(bytes([number]) * size for number, size in enumerate(sizes))
+        seen: list[bytes] = []
+
+        def serve(peer: Peer) -> None:
+            seen.append(peer.request())
+            peer.send(HELLO)
+
+        with RawServer(serve) as poe:
+            assert adapter.send(in_pieces(poe.url, pieces)).content == b"hello"
+
+        head, _, body = seen[0].partition(b"\r\n\r\n")
+        assert body == b"".join(pieces)
+        assert head.endswith(b"\r\nContent-Length: %d" % sum(sizes))
+        assert head.lower().count(b"content-length") == 1
+
+    def test_whoever_waits_for_a_long_body_may_give_up_while_it_goes_out(self, adapter: PoeAdapter) -> None:
+        left: Queue[bool] = Queue()
+        turns = iter(range(3))
+
+        def give_up() -> None:
+            if next(turns, None) is None:
+                raise KeyError("the client has left")
+
+        def serve(peer: Peer) -> None:
+            peer.head()
+            with contextlib.suppress(ConnectionError):
+                peer.exactly(8_000_000)
+            left.put(peer.has_left())
+
+        request = in_pieces("http://127.0.0.1/", (b"x" * 4_000_000,) * 2)
+        with RawServer(serve) as poe:
+            request.url = poe.url
+            request.on_silence = give_up
+            with pytest.raises(KeyError):
+                adapter.send(request)
+            assert left.get(timeout=5)
+
+    def test_a_body_that_is_no_bytes_is_refused(self, adapter: PoeAdapter) -> None:
+        request = post(f"http://127.0.0.1:{dead_port()}/")
+        for body in ([b"a"], (b"a", "b"), (b"a", None), iter([b"a"])):
+            request.body = body  # type: ignore[assignment]
+            with pytest.raises(ValueError, match="whole"):
+                adapter.send(request)
 
     def test_an_answer_that_comes_before_the_body_was_taken_is_read(self, adapter: PoeAdapter) -> None:
         def serve(peer: Peer) -> None:

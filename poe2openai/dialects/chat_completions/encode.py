@@ -141,6 +141,10 @@ class _ChoiceEncoder:
 
     def images(self, files: Sequence[MadeFile]) -> bytes:
         shown = images_body(files)
+        frame = self._images(shown)
+        return frame if len(frame) <= MAX_LINE else b"".join([self._images([picture]) for picture in shown])
+
+    def _images(self, shown: list[dict[str, Any]]) -> bytes:
         return self._head + b'"images":' + orjson.dumps(shown) + self._tail if shown else b""
 
     def _open_call(self, part: PartStarted) -> bytes:

@@ -269,7 +269,6 @@ class AcceptedParameters(BaseModel):
 
     audio: Options | None = None
     metadata: Options | None = None
-    modalities: Annotated[list[Any], _at_most(MAX_OPTIONS)] | None = None
     moderation: Options | None = None
     prediction: Options | None = None
     prompt_cache_key: str | None = None
@@ -286,6 +285,7 @@ class OptionalParameters(AcceptedParameters):
 
     frequency_penalty: float | None = None
     logprobs: bool | None = None
+    modalities: Annotated[list[Any], _at_most(MAX_OPTIONS)] | None = None
     n: Annotated[Whole, Field(ge=1, le=MAX_CHOICES)] | None = None
     parallel_tool_calls: bool | None = None
     presence_penalty: float | None = None

@@ -125,4 +125,4 @@ def test_chatbox_with_a_picture() -> None:
     )
 
     assert isinstance(decoded.messages[1].parts[1], Media)
-    assert decoded.messages[1].parts[1].param == "messages[1].content[1].image_url.url"
+    assert decoded.messages[1].parts[1].param == "messages[1].content[1].image_url"

@@ -7,7 +7,6 @@ import pytest
 
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.request import (
-    Inline,
     Media,
     Message,
     ModelRequest,
@@ -86,89 +85,9 @@ def test_parts_keep_their_order() -> None:
 
     assert parts("a", image, "", "b") == (
         Text("a"),
-        Media(Url("https://example.com/a.png"), None, None, "messages[0].content[1].image_url.url"),
+        Media(Url("https://example.com/a.png"), None, None, "messages[0].content[1].image_url"),
         Text("b"),
     )
-
-
-MEDIA = [
-    (
-        {"type": "image_url", "image_url": {"url": "https://example.com/a.png", "detail": "high"}},
-        Media(Url("https://example.com/a.png"), None, None, "messages[0].content[0].image_url.url"),
-    ),
-    (
-        {"type": "image_url", "image_url": "data:image/png;base64,aGk="},
-        Media(Inline("aGk="), "image/png", None, "messages[0].content[0].image_url"),
-    ),
-    (
-        {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,aGk="}},
-        Media(Inline("aGk="), "video/mp4", None, "messages[0].content[0].video_url.url"),
-    ),
-    (
-        {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav"}},
-        Media(Inline("aGk="), "audio/wav", None, "messages[0].content[0].input_audio.data"),
-    ),
-    (
-        {"type": "input_audio", "input_audio": {"data": "aGk=", "format": "MP3"}},
-        Media(Inline("aGk="), "audio/mpeg", None, "messages[0].content[0].input_audio.data"),
-    ),
-    (
-        {"type": "input_audio", "input_audio": {"data": "data:;base64,aGk=", "format": "m4a"}},
-        Media(Inline("aGk="), "audio/mp4", None, "messages[0].content[0].input_audio.data"),
-    ),
-    (
-        {"type": "file", "file": {"file_data": "data:application/pdf;base64,aGk=", "filename": "a.pdf"}},
-        Media(Inline("aGk="), "application/pdf", "a.pdf", "messages[0].content[0].file.file_data"),
-    ),
-    (
-        {"type": "file", "file": {"file_data": "aGk=", "filename": None}},
-        Media(Inline("aGk="), None, None, "messages[0].content[0].file.file_data"),
-    ),
-    (
-        {"type": "file", "file": {"file_data": "https://example.com/a.pdf", "filename": "a.pdf"}},
-        Media(Url("https://example.com/a.pdf"), None, "a.pdf", "messages[0].content[0].file.file_data"),
-    ),
-    (
-        {"type": "file", "file": {"file_id": "https://example.com/a.pdf"}},
-        Media(Url("https://example.com/a.pdf"), None, None, "messages[0].content[0].file.file_id"),
-    ),
-]
-
-
-@pytest.mark.parametrize(("part", "expected"), MEDIA)
-def test_media(part: dict[str, Any], expected: Media) -> None:
-    assert parts(part) == (expected,)
-
-
-@pytest.mark.parametrize(
-    ("part", "param"),
-    [
-        ({"type": "image_url"}, "image_url"),
-        ({"type": "image_url", "image_url": 5}, "image_url"),
-        ({"type": "image_url", "image_url": {}}, "image_url.url"),
-        ({"type": "image_url", "image_url": {"url": "a.png"}}, "image_url.url"),
-        ({"type": "image_url", "image_url": ""}, "image_url"),
-        ({"type": "input_audio", "input_audio": {"data": "aGk="}}, "input_audio.format"),
-        ({"type": "input_audio", "input_audio": {"data": "aGk=", "format": "wav\r\nX: y"}}, "input_audio.format"),
-        ({"type": "input_audio", "input_audio": {"data": "", "format": "wav"}}, "input_audio.data"),
-        ({"type": "file", "file": {}}, "file.file_data"),
-        ({"type": "file", "file": {"file_data": "", "filename": "a.pdf"}}, "file.file_data"),
-        ({"type": "file", "file": {"file_id": "file-abc"}}, "file.file_id"),
-    ],
-)
-def test_media_that_cannot_be_had_names_its_place(part: dict[str, Any], param: str) -> None:
-    named, _ = refusal(messages=[*HELLO, {"role": "user", "content": ["x", part]}])
-
-    assert named == f"messages[1].content[1].{param}"
-
-
-def test_a_hundred_megabytes_of_picture_are_not_looked_through() -> None:
-    data = "A" * 5_000_000
-
-    decoded = parts({"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}})
-
-    assert isinstance(decoded[0], Media)
-    assert decoded[0].source == Inline(data)
 
 
 def called(id: str, name: str, arguments: Any) -> dict[str, Any]:
@@ -257,7 +176,7 @@ def test_a_refusal_is_what_was_said_where_nothing_else_was() -> None:
         (None, ()),
         (
             [{"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}],
-            (Media(Url("https://example.com/a.png"), None, None, "messages[0].content[0].image_url.url"),),
+            (Media(Url("https://example.com/a.png"), None, None, "messages[0].content[0].image_url"),),
         ),
     ],
 )

@@ -48,7 +48,6 @@ def test_what_has_no_effect_is_documented_to_have_none() -> None:
 WITHOUT_EFFECT: dict[str, Any] = {
     "audio": {"format": "wav", "voice": "alloy"},
     "metadata": {"session": "1", "nested": {"a": 1}},
-    "modalities": ["text"],
     "moderation": {"model": "omni-moderation-latest"},
     "prediction": {"type": "content", "content": "x"},
     "prompt_cache_key": "k",
@@ -62,6 +61,7 @@ WITHOUT_EFFECT: dict[str, Any] = {
 OPTIONAL: dict[str, Any] = {
     "frequency_penalty": 0.5,
     "logprobs": True,
+    "modalities": ["text", "image"],
     "n": 2,
     "parallel_tool_calls": False,
     "presence_penalty": -1,

@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
+from poe2openai.core.content import content_of
 from poe2openai.core.errors import GatewayError
 from poe2openai.core.request import ModelRequest, Text
 from poe2openai.dialects.completions.decode import MAX_ANSWERS, CompletionRequest, decode
@@ -75,3 +76,13 @@ def test_what_is_wrong_is_told_with_its_place(fields: dict[str, Any], param: str
 
 def test_a_default_model_serves_a_body_that_names_none() -> None:
     assert decode(b'{"prompt": "a"}', default_model="gpt-5").requests[0].model == "gpt-5"
+
+
+def test_what_was_lifted_out_of_the_body_is_put_back() -> None:
+    """Completions take no files: a `data:` URL in a prompt is a part of its text, and of what is echoed."""
+    body = orjson.dumps({"model": "m", "prompt": ["data:image/png;base64,word", "b"], "echo": True})
+
+    decoded = decode(body, lifted={"word": content_of(b"hi")})
+
+    assert asked(decoded.requests[0]) == decoded.beginnings[0] == "data:image/png;base64,aGk="
+    assert one(prompt="data:image/png;base64,aGk=").messages[-1].parts == (Text("data:image/png;base64,aGk="),)
