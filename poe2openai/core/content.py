@@ -1,9 +1,13 @@
 """The bytes of one file, in the pieces in which they came: joining them would double what a large one costs."""
 
 import hashlib
+import mimetypes
+import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from poe2openai.core.turns import Turns
 
 PIECE = 256 * 1024
 """Bytes that are worked on at a time, so that nobody waits long for his turn."""
@@ -65,3 +69,32 @@ def content_of(data: bytes) -> Content:
     for start in range(0, len(data), PIECE):
         builder.add(data[start : start + PIECE])
     return builder.finish()
+
+
+def put_back(text: bytes, lifted: Mapping[str, Content]) -> bytes:
+    """A text with the base64 that was taken out of it (`dialects.lifting`): words that differ in their number alone."""
+    if not lifted:
+        return text
+    beginning = next(iter(lifted))[:-1].rstrip("0123456789").encode()
+    if beginning not in text:
+        return text
+    pieces: list[bytes] = []
+    at = 0
+    turns = Turns()
+    for found in re.finditer(re.escape(beginning) + rb"\d+x", text):
+        content = lifted.get(found[0].decode())
+        if content is None:
+            continue
+        pieces.append(text[at : found.start()])
+        for piece in content.base64():
+            pieces.append(piece)
+            turns.give_way()
+        at = found.end()
+    pieces.append(text[at:])
+    return b"".join(pieces)
+
+
+def type_by_name(name: str) -> str | None:
+    """The media type that a file's ending tells; of a name nothing else is looked at."""
+    ending = name.rpartition(".")[2]
+    return mimetypes.guess_type(f"file.{ending}")[0] if ending.isalnum() and ending != name else None

@@ -110,6 +110,7 @@ class GrammarChecker:
         self._started = False
         self._ended = False
         self._open: int | None = None
+        self._files_made = False
         self._next_index = 0
 
     def check(self, events: Iterable[AnswerEvent]) -> None:
@@ -126,6 +127,8 @@ class GrammarChecker:
             raise GrammarError(f"{event} after the end")
         if self._started == isinstance(event, Started):
             raise GrammarError(f"{event} where the answer {'has already begun' if self._started else 'has not begun'}")
+        if self._files_made and not isinstance(event, Finished | Failed):
+            raise GrammarError(f"{event} after the files")
         match event:
             case Started():
                 self._started = True
@@ -139,6 +142,7 @@ class GrammarChecker:
             case FilesMade():
                 if self._open is not None:
                     raise GrammarError(f"{event} while part {self._open} is open")
+                self._files_made = True
             case Finished() | Failed():
                 # A failure may leave its part open: what was said so far is all there is.
                 if self._open is not None and isinstance(event, Finished):

@@ -1,5 +1,6 @@
 """POST /v1/audio/speech and /v1/audio/transcriptions (OpenAI API reference, Audio)."""
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -16,6 +17,8 @@ from poe2openai.dialects.media import is_address, media_from_url, media_inline
 from poe2openai.dialects.validation import validate
 
 MAX_INPUT = 400_000
+
+_FORMAT = re.compile(r"[A-Za-z0-9.+-]{1,32}")
 
 
 class SpeechBody(BaseModel):
@@ -149,7 +152,8 @@ def _audio(fields: Fields) -> Media:
     """A form's `file`, or, as some clients send it in JSON, `input_audio`."""
     given = fields.values.get("input_audio")
     if isinstance(given, dict) and isinstance(data := given.get("data"), str):
-        media_type = f"audio/{given['format']}" if isinstance(given.get("format"), str) else None
+        said = given.get("format")
+        media_type = f"audio/{said.lower()}" if isinstance(said, str) and _FORMAT.fullmatch(said) else None
         as_media = media_from_url if is_address(data) else media_inline
         return as_media(data, "input_audio.data", fields.lifted, media_type=media_type)
     files = fields.media("file")

@@ -36,14 +36,6 @@ class LiftedBody:
     files: Mapping[str, Content] = field(default_factory=dict)
 
 
-def put_back(text: str, files: Mapping[str, Content]) -> str:
-    """The text as it came, with all that was taken out of it."""
-    for word, content in files.items():
-        if word in text:
-            text = text.replace(word, b"".join(content.base64()).decode())
-    return text
-
-
 class Lifter:
     """Reads one body piece by piece; pieces are at most some hundred kilobytes, as each is worked on at once."""
 

@@ -5,11 +5,10 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from poe2openai.core.content import Content, ContentBuilder
+from poe2openai.core.content import Content, ContentBuilder, put_back
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.request import Inline, Media, Part, Text, Url
 from poe2openai.core.turns import give_way
-from poe2openai.dialects.lifting import put_back
 
 _LONGEST_DATA_URL_HEAD = 1024
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
@@ -60,7 +59,7 @@ def media_inline(
     if content is None:
         try:
             # Of base64 with breaks in it, or in another alphabet, the lifter takes but the beginning.
-            content = _decoded(put_back(base64, lifted))
+            content = _decoded(put_back(base64.encode(), lifted).decode())
         except ValueError:
             raise _invalid("the data is no valid base64", param) from None
     if not content.size:

@@ -1,9 +1,9 @@
 """How one request is put to a bot: the query's body, and what the answer is held to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from poe2openai.core.content import Content
+from poe2openai.core.content import put_back
 from poe2openai.core.request import Message, ModelRequest, Text, Tool, ToolChoiceMode
 from poe2openai.gateway.catalog import Route
 from poe2openai.gateway.tool_ways import ToolWays, Way
@@ -63,7 +63,8 @@ class Asking:
         native = tools if way.tools == "native" else ()
         wording = Wording(history=way.history, tools=native, demands=demands, flags=self._flags)
         asked = request if again is None else _again(request, again)
-        body = _put_back(build_query(asked, self._policy, wording), request.lifted)
+        # Base64 that turned out to be no file: it stands in some text, or in an argument.
+        body = put_back(build_query(asked, self._policy, wording), request.lifted)
         return Ask(way, body, self._rules(way, tools), self._form, demands, tools_apart=bool(native))
 
     def _tool_demand(self, way: Way) -> str:
@@ -94,14 +95,6 @@ class Asking:
             required=request.tool_choice.mode is ToolChoiceMode.REQUIRED,
         )
         return None if rules == _NO_RULES else rules
-
-
-def _put_back(body: bytes, lifted: Mapping[str, Content]) -> bytes:
-    """Base64 that was taken out of the client's body, and is no file: it stands in some text, or an argument."""
-    for word, content in lifted.items():
-        if (mark := word.encode()) in body:
-            body = body.replace(mark, b"".join(content.base64()))
-    return body
 
 
 def _again(request: ModelRequest, again: AskAgain) -> ModelRequest:

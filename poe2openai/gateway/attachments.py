@@ -5,12 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from poe2openai.core.content import type_by_name
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.request import FileId, Inline, Media, Message, ModelRequest, Part, Text, ToolResult, Url
 from poe2openai.gateway.media_types import file_name
 from poe2openai.gateway.parallel import all_of
 from poe2openai.gateway.uploading import Uploaded, Uploader, Uploads
-from poe2openai.poe.files import PoeFiles, clean_name, guessed_type, name_in
+from poe2openai.poe.files import PoeFiles, clean_name, name_in
 from poe2openai.store.files import FileIds, StoredFile
 
 MOST_AT_ONCE = 4
@@ -87,7 +88,7 @@ class Attachments:
             raise _placed(error, media.param) from None
 
     def _stored(self, file_id: str, who: Uploader) -> StoredFile:
-        file = self._ids.find(who.caller.id, file_id)
+        file = self._ids.find(who.caller.account, file_id)
         if file is None:
             message = f"There is no file '{file_id[:100]}' here (any more): upload it again."
             raise GatewayError(ErrorKind.INVALID_REQUEST, message)
@@ -139,10 +140,13 @@ def _attached(media: Media, uploaded: Uploaded | None) -> Media:
     if uploaded is None:
         assert isinstance(media.source, Url)  # noqa: S101 (see `_attachment`)
         name = _name(media) or name_in(media.source.url)
-        return replace(media, name=name, media_type=media.media_type or guessed_type(name))
+        return replace(media, name=name, media_type=media.media_type or type_by_name(name))
     upload = uploaded.upload
     name = file_name(_name(media), upload.media_type) if media.name else upload.name
-    return replace(media, source=Url(upload.url), media_type=upload.media_type, name=name)
+    said = media.media_type or type_by_name(media.name or "")
+    # The same bytes may be a text of one kind here and of another there.
+    both_texts = said is not None and said.startswith("text/") and upload.media_type.startswith("text/")
+    return replace(media, source=Url(upload.url), media_type=said if both_texts else upload.media_type, name=name)
 
 
 def _replaced(messages: Sequence[Message], made: Mapping[Media, Media]) -> tuple[Message, ...]:

@@ -34,6 +34,12 @@ class Caller:
 
     id: str
     poe_key: str | None = field(repr=False)
+    credential: str = field(default="", repr=False)
+
+    @property
+    def account(self) -> str:
+        """Whose files and videos they are: the whole digest, the same whatever the gateway's other keys are."""
+        return hashlib.sha256(b"poe2openai account\0" + (self.credential or self.id).encode()).hexdigest()
 
 
 class KeyRing:
@@ -72,10 +78,10 @@ class KeyRing:
         if self._is_token(digest):
             if not self._keys:
                 raise _refused("This access token has no Poe key behind it: POE_API_KEYS is not set on the gateway.")
-            return Caller(f"token-{digest.hex()[:8]}", None)
+            return Caller(f"token-{digest.hex()[:8]}", None, credential)
         if not self._allow_client_keys:
             raise _refused("The access token is unknown, and this gateway takes no Poe keys from clients.")
-        return Caller(f"key-{digest.hex()[:8]}", credential)
+        return Caller(f"key-{digest.hex()[:8]}", credential, credential)
 
     def keys_for(self, caller: Caller) -> list[str]:
         """The keys to try, in order: those that rest come last, the one that is back soonest first."""

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Literal
 
+from poe2openai.core.content import type_by_name
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import MadeFile
 from poe2openai.core.request import ModelRequest
@@ -17,7 +18,7 @@ from poe2openai.gateway.upstream import Upstream
 from poe2openai.pipeline.progress import is_mere_progress
 from poe2openai.poe.errors import clean_text
 from poe2openai.poe.events import Done, Error, File, Replace, Text
-from poe2openai.poe.files import PoeFiles, guessed_type, name_in
+from poe2openai.poe.files import PoeFiles, name_in
 
 MediaKind = Literal["image", "audio", "video"]
 
@@ -134,7 +135,7 @@ def _linked(text: str) -> list[MadeFile]:
 
 def _file_at(url: str, is_picture: bool) -> MadeFile:
     name = name_in(url)
-    return MadeFile(url, guessed_type(name) or ("image/png" if is_picture else "application/octet-stream"), name)
+    return MadeFile(url, type_by_name(name) or ("image/png" if is_picture else "application/octet-stream"), name)
 
 
 def files_of_kind(made: Made, kind: MediaKind, model: str) -> list[MadeFile]:
@@ -155,5 +156,5 @@ def _is_of_kind(file: MadeFile, kind: MediaKind) -> bool:
     if media_type.startswith(("image/", "audio/", "video/")):
         # Some bots give sound in a container that is mostly a film's.
         return media_type.startswith(f"{kind}/") or (kind == "audio" and media_type in ("video/mp4", "video/webm"))
-    guessed = guessed_type(file.name) or guessed_type(name_in(file.url))
+    guessed = type_by_name(file.name) or type_by_name(name_in(file.url))
     return guessed is not None and guessed.startswith(f"{kind}/")

@@ -4,7 +4,7 @@ import mimetypes
 import re
 from typing import Final
 
-from poe2openai.core.content import Content
+from poe2openai.core.content import Content, type_by_name
 
 HEAD: Final = 64 * 1024
 """Bytes that are looked at."""
@@ -40,7 +40,11 @@ _TEXTS = frozenset(
     | {"application/toml", "application/x-ndjson", "application/x-sh", "application/sql", "image/svg+xml"}
 )
 _CONTROLS = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-_SVG = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*(?:<!DOCTYPE svg[^>]*>\s*)?<svg[\s>]", re.DOTALL)
+# Possessive throughout: a few comments in a row would take years otherwise.
+_SVG = re.compile(
+    rb"\s*+(?:<\?xml[^>]*+>\s*+)?+(?:<!--(?:(?!-->).)*+-->\s*+)*+(?:<!DOCTYPE svg[^>]*+>\s*+)?+<svg[\s>]", re.DOTALL
+)
+_MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 _CERTAIN = 0.4  # of the library's confidences: what needs four bytes or more to match
 _LIKELY = 0.2  # fewer bytes, which a text may begin with as well
 
@@ -69,7 +73,7 @@ def true_type(content: Content, declared: str | None, name: str | None) -> str:
 
 def type_of(head: bytes, declared: str | None, name: str | None, *, is_whole: bool = False) -> str:
     """The same by a file's beginning."""
-    said = (declared, mimetypes.guess_type(name)[0] if name else None)
+    said = (declared if declared and _MEDIA_TYPE.fullmatch(declared) else None, type_by_name(name or ""))
     if head.startswith(_ZIP):
         return _archive(head, said)
     is_text = _is_text(head, is_whole=is_whole)

@@ -44,7 +44,7 @@ class _Flight:
 
     def __init__(self) -> None:
         self.over = threading.Event()
-        self.result: Upload | None = None
+        self.result: Uploaded | None = None
         self.error: GatewayError | None = None
 
 
@@ -119,14 +119,13 @@ class Uploads:
             while not flight.over.wait(0.5):
                 on_silence()
             if flight.result is not None:
-                return Uploaded(flight.result, was_known=False)
+                return flight.result
             if flight.error is not None:
                 raise _copy(flight.error)
 
     def _lead(self, flight: _Flight, task: "_Task", on_silence: OnSilence) -> Uploaded:
         try:
-            uploaded = self._find_or_send(task, on_silence)
-            flight.result = uploaded.upload
+            uploaded = flight.result = self._find_or_send(task, on_silence)
         except GatewayError as error:
             flight.error = error
             raise
@@ -138,17 +137,17 @@ class Uploads:
 
     def _find_or_send(self, task: "_Task", on_silence: OnSilence) -> Uploaded:
         cache, owners = self._cache, sorted(task.owners)
-        while True:
-            if found := cache.find(owners, task.source):
-                return Uploaded(found, was_known=True)
-            if cache.claim(owners[0], task.source, task.holder):
-                break
-            time.sleep(_LOOK_SECONDS)
-            on_silence()
         try:
+            while True:
+                if found := cache.find(owners, task.source):
+                    return Uploaded(found, was_known=True)
+                if cache.claim(owners[0], task.source, task.holder):
+                    break
+                time.sleep(_LOOK_SECONDS)
+                on_silence()
             # Another worker may have given its claim back between the two questions.
             if found := cache.find(owners, task.source):
-                return Uploaded(found, was_known=False)
+                return Uploaded(found, was_known=True)
             renewing = _every(_RENEW_SECONDS, lambda: cache.claim(owners[0], task.source, task.holder), on_silence)
             return Uploaded(self._send(task.source, task.send, task.who, renewing), was_known=False)
         finally:

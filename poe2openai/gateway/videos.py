@@ -5,6 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from poe2openai.core.request import ModelRequest
 from poe2openai.gateway.attempts import Waiting
 from poe2openai.gateway.catalog import Route
 from poe2openai.gateway.keys import Caller
-from poe2openai.gateway.making import Made, Making, Progress, files_of_kind
+from poe2openai.gateway.making import Made, Making, Progress, Steps, files_of_kind
 from poe2openai.gateway.record import RequestRecord
 from poe2openai.store.videos import VideoJob, VideoJobs
 
@@ -26,6 +27,7 @@ LOST_SECONDS = 60.0
 
 _SAY_SECONDS = 1.0  # between two notes of progress
 _STILL_ALIVE_SECONDS = 15.0
+_LAST_TRIES = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)  # seconds after each try in vain
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +79,10 @@ class Videos:
             "remixed_from_video_id": wish.remixed_from,
             "error": None,
         }
-        self._jobs.add(job_id, caller.id, {"video": video})
+        self._jobs.add(job_id, caller.account, {"video": video})
         work = _Work(self._making, self._jobs, video, record)
-        thread = threading.Thread(target=work.run, args=(request, route, caller, on_end), daemon=True)
-        thread.start()
+        work.request, work.route = request, route
+        threading.Thread(target=work.run, args=(caller, on_end), daemon=True).start()
         return video
 
     def find(self, caller: Caller, job_id: str) -> dict[str, Any]:
@@ -88,7 +90,7 @@ class Videos:
 
     def all(self, caller: Caller) -> list[dict[str, Any]]:
         """The latest first."""
-        return [_video(job) for job in self._jobs.all(caller.id)]
+        return [_video(job) for job in self._jobs.all(caller.account)]
 
     def file(self, caller: Caller, job_id: str) -> MadeFile:
         """The film itself; raises `GatewayError` as long as there is none."""
@@ -105,11 +107,11 @@ class Videos:
 
     def delete(self, caller: Caller, job_id: str) -> None:
         """One that is being made is given up; Poe keeps what is done."""
-        if not self._jobs.delete(caller.id, job_id):
+        if not self._jobs.delete(caller.account, job_id):
             raise _unknown(job_id)
 
     def _job(self, caller: Caller, job_id: str) -> VideoJob:
-        job = self._jobs.find(caller.id, job_id)
+        job = self._jobs.find(caller.account, job_id)
         if job is None:
             raise _unknown(job_id)
         return job
@@ -128,13 +130,16 @@ class _Work:
         self._video = video
         self._record = record
         self._said = time.monotonic()
+        # Let go of once the bot is asked: a film to begin with may be large, and the bot takes minutes.
+        self.request: ModelRequest | None = None
+        self.route: Route | None = None
 
-    def run(self, request: ModelRequest, route: Route, caller: Caller, on_end: Finish) -> None:
+    def run(self, caller: Caller, on_end: Finish) -> None:
         try:
             self._say(status="in_progress")
-            file = self._made(request, route, caller)
+            file = self._made(caller)
             done = {"status": "completed", "progress": 100, "completed_at": int(time.time())}
-            self._say({"file": {"url": file.url, "media_type": file.media_type, "name": file.name}}, **done)
+            self._say_at_last({"file": {"url": file.url, "media_type": file.media_type, "name": file.name}}, **done)
         except _Deleted:
             self._record.notes.append("deleted")
         except GatewayError as error:
@@ -145,19 +150,25 @@ class _Work:
         finally:
             on_end(self._record)
 
-    def _made(self, request: ModelRequest, route: Route, caller: Caller) -> MadeFile:
-        waiting = Waiting(None, self._stay_alive)
-        for step in self._making.make(request, route, caller, self._record, waiting):
-            match step:
-                case Progress(_, percent) if percent is not None and percent > self._video["progress"]:
-                    self._video["progress"] = percent
-                    if time.monotonic() - self._said > _SAY_SECONDS:
-                        self._say()
-                case Made():
-                    return files_of_kind(step, "video", request.model)[0]
-                case _:
-                    self._stay_alive()
+    def _made(self, caller: Caller) -> MadeFile:
+        with closing(self._steps(caller)) as steps:
+            for step in steps:
+                match step:
+                    case Progress(_, percent) if percent is not None and percent > self._video["progress"]:
+                        self._video["progress"] = percent
+                        if time.monotonic() - self._said > _SAY_SECONDS:
+                            self._say()
+                    case Made():
+                        return files_of_kind(step, "video", self._video["model"])[0]
+                    case _:
+                        self._stay_alive()
         raise AssertionError("the answer has no end")
+
+    def _steps(self, caller: Caller) -> Steps:
+        request, route = self.request, self.route
+        self.request = self.route = None
+        assert request is not None and route is not None  # noqa: S101, PT018 (set where the work is begun)
+        return self._making.make(request, route, caller, self._record, Waiting(None, self._stay_alive))
 
     def _stay_alive(self) -> None:
         if time.monotonic() - self._said > _STILL_ALIVE_SECONDS:
@@ -165,17 +176,30 @@ class _Work:
 
     def _fail(self, error: GatewayError) -> None:
         self._record.error = error.kind.code
-        try:
-            self._say(status="failed", error={"code": error.kind.code, "message": error.message})
-        except _Deleted:
-            pass
-        except Exception:
-            log.exception("video %s failed, and the storage did too", self._video["id"])
+        with suppress(_Deleted):
+            self._say_at_last(status="failed", error={"code": error.kind.code, "message": error.message})
 
-    def _say(self, also: dict[str, Any] | None = None, **changes: Any) -> None:
+    def _say(self, **changes: Any) -> None:
+        """A storage that fails for a while costs a note of progress, and no film."""
         self._video.update(changes)
         self._said = time.monotonic()
-        if not self._jobs.update(self._video["id"], {"video": self._video, **(also or {})}):
+        with suppress(GatewayError):
+            self._write({})
+
+    def _say_at_last(self, also: dict[str, Any] | None = None, **changes: Any) -> None:
+        """What a film has become is paid for, and worth several tries."""
+        self._video.update(changes)
+        for pause in _LAST_TRIES:
+            try:
+                self._write(also or {})
+            except GatewayError:
+                time.sleep(pause)
+            else:
+                return
+        log.error("video %s is %s, and the storage does not take it", self._video["id"], self._video["status"])
+
+    def _write(self, also: dict[str, Any]) -> None:
+        if not self._jobs.update(self._video["id"], {"video": self._video, **also}):
             raise _Deleted
 
 

@@ -3,7 +3,6 @@
 `fastapi_poe` sends the bare key with an upload, other programs a bearer token; Poe has taken both.
 """
 
-import mimetypes
 import re
 import secrets
 import time
@@ -28,8 +27,12 @@ MAX_DOWNLOAD = 2 * 1024 * 1024 * 1024
 _ERROR_SECONDS = 5.0
 
 _HOST_OF_POE = re.compile(r"(?:[a-z0-9-]+\.)+poecdn\.net", re.IGNORECASE)
+_USUAL_PLACE = re.compile(r"://(?:[a-z0-9-]+\.)*(?:poe|quora)\.com(?:[:/]|$)", re.IGNORECASE)
+_PRINTABLE = re.compile(r"[!-~]{1,8192}")
+_MEDIA_TYPE = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]+")
 _NO_PATH = re.compile(r"[/\\\x00-\x1f\x7f]+")
+_UNKNOWN = "application/octet-stream"
 _LONGEST_NAME = 255
 _URL_CHARACTERS = "%/:=&?~+!$,;'@()*[]"
 
@@ -52,10 +55,13 @@ class PoeFiles:
     def __init__(self, poe: PoeClient, upload_url: str) -> None:
         self._poe = poe
         self._upload_url = upload_url
-        self._own_origins = {_origin(poe.base_url), _origin(upload_url)}
+        # Of a Poe at another place than the usual one, where its files lie as well.
+        self._own_origins = {_origin(url) for url in (poe.base_url, upload_url) if not _USUAL_PLACE.search(url)}
 
     def is_poes(self, url: str) -> bool:
         """Whether a file lies with Poe already, so that it may be attached, and fetched, as it is."""
+        if not _PRINTABLE.fullmatch(url):
+            return False
         try:
             parts = urlsplit(url)
             if parts.username is not None or parts.password is not None:
@@ -67,6 +73,8 @@ class PoeFiles:
 
     def upload(self, content: Content, name: str, media_type: str, key: str, on_silence: OnSilence) -> Attachment:
         """The file goes out in its pieces; `on_silence` is called meanwhile, and may raise to give up."""
+        if not _MEDIA_TYPE.fullmatch(media_type):
+            media_type = _UNKNOWN
         boundary = f"poe2openai-{secrets.token_hex(16)}"
         head = (
             f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{_quoted(name)}"\r\n'
@@ -179,17 +187,13 @@ def _short_body(stream: BodyStream, status: int, on_silence: OnSilence) -> bytes
 
 def name_in(url: str) -> str:
     """The file's name at the end of an address, or `file`."""
-    return clean_name(unquote(urlsplit(url).path.rpartition("/")[2])) or "file"
+    path = url.partition("?")[0].partition("#")[0]
+    return clean_name(unquote(path.rpartition("/")[2])) or "file"
 
 
 def clean_name(name: str) -> str:
     """A client's name for a file, without what could lead elsewhere or break a header."""
     return _NO_PATH.sub("_", name).strip()[-_LONGEST_NAME:]
-
-
-def guessed_type(name: str) -> str | None:
-    """By the name's ending."""
-    return mimetypes.guess_type(name)[0]
 
 
 def _quoted(name: str) -> str:

@@ -5,13 +5,13 @@ role `tool` (Poe documentation, "Function (tool) calling"); `xml`: the form in w
 `text`: told in words, for bots that are offered no tools or refuse the native form.
 """
 
-import mimetypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NotRequired, TypedDict
 
 import orjson
 
+from poe2openai.core.content import type_by_name
 from poe2openai.core.request import Media, Message, Part, Text, ToolCall, ToolResult, Url
 from poe2openai.poe.tool_prompt import call_as_xml, result_as_xml
 from poe2openai.poe.tool_schema import bot_name
@@ -164,7 +164,7 @@ def _attachment(media: Media) -> Attachment:
     url = media.source.url
     path = url.split("?", 1)[0].split("#", 1)[0]
     name = media.name or path.rsplit("/", 1)[-1] or "file"
-    return {"url": url, "content_type": media.media_type or mimetypes.guess_type(path)[0] or "image/png", "name": name}
+    return {"url": url, "content_type": media.media_type or type_by_name(path) or "image/png", "name": name}
 
 
 def _result_text(result: ToolResult) -> str:

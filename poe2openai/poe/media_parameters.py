@@ -23,8 +23,8 @@ _FORMAT_PARAMETERS = ("output_format", "format", "response_format")
 _INSTRUCTION_PARAMETERS = ("instructions", "style_prompt", "style")
 _DURATION_PARAMETERS = ("duration", "seconds", "length")
 
-# OpenAI's and others' words, the least first: a bot with other words gets the one that is as far along its own.
-_QUALITIES = ("low", "standard", "medium", "hd", "high", "premium", "xhigh", "ultra", "max")
+# OpenAI's and others' words by how much they ask for: a bot with other words gets the nearest, of two the better.
+_QUALITIES = {"low": 0, "standard": 2, "medium": 2, "hd": 3, "high": 4, "premium": 4, "xhigh": 5, "ultra": 6, "max": 6}
 # What Poe's bots call a number of lines, or thousands of pixels of the longer side, in pixels of the shorter side.
 _LINES_OF_K = {1: 1024, 2: 1440, 3: 1800, 4: 2160}
 
@@ -42,8 +42,7 @@ def size_parameters(size: str | None, declared: Declared | None) -> dict[str, An
     if name := _first(_SIZE_PARAMETERS, declared):
         made |= _named(name, _nearest_size(size, pixels, ratio, _choices(declared[name])))
     if pixels is not None and {"width", "height"} <= declared.keys():
-        made["width"] = bounded(pixels[0], declared["width"])
-        made["height"] = bounded(pixels[1], declared["height"])
+        made |= _scaled(pixels, declared["width"], declared["height"])
     return made
 
 
@@ -105,6 +104,17 @@ def video_parameters(size: str | None, seconds: str | None, declared: Declared |
     if seconds and (name := _first(_DURATION_PARAMETERS, declared)):
         made |= _named(name, _duration(seconds, declared[name]))
     return made
+
+
+def _scaled(pixels: tuple[int, int], width: Mapping[str, Any], height: Mapping[str, Any]) -> dict[str, Any]:
+    """Within the bounds of both sides, and of the same shape as far as they allow."""
+    sides = ((pixels[0], width), (pixels[1], height))
+    scale = max([1.0, *(least / side for side, schema in sides if (least := as_number(schema.get("minimum"))))])
+    scale = min([scale, *(most / side for side, schema in sides if (most := as_number(schema.get("maximum"))))])
+    return {
+        "width": bounded(round(pixels[0] * scale), width),
+        "height": bounded(round(pixels[1] * scale), height),
+    }
 
 
 def _duration(seconds: str, schema: Mapping[str, Any]) -> Any:
@@ -202,5 +212,5 @@ def _nearest_quality(quality: str, choices: Sequence[Any]) -> Any:
     ranked = [choice for choice in words if choice.lower() in _QUALITIES]
     if wanted not in _QUALITIES or not ranked:
         return None
-    rank = _QUALITIES.index(wanted)
-    return min(ranked, key=lambda choice: abs(_QUALITIES.index(choice.lower()) - rank))
+    rank = _QUALITIES[wanted]
+    return min(ranked, key=lambda choice: (abs(_QUALITIES[choice.lower()] - rank), -_QUALITIES[choice.lower()]))

@@ -40,6 +40,8 @@ MAX_REDIRECTS = 5
 NOT_PUBLIC = "The gateway does not fetch from this address: it is not public."
 
 _T = TypeVar("_T")
+# A name server that is slow holds up a look-up for as long as it likes, and there are ten places for all of them.
+_LOOK_UPS = threading.BoundedSemaphore(4)
 _Way = tuple[socket.AddressFamily, tuple[str, int]]
 
 _TICK = 0.5

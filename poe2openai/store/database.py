@@ -12,6 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from poe2openai.core.errors import ErrorKind, GatewayError
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -44,13 +46,21 @@ class Database:
     def work(self, work: "Callable[[Connection], T]", otherwise: T) -> T:
         """What the work gives, done in one transaction; `otherwise` where the storage fails, which the log tells."""
         try:
-            return self.must_work(work)
+            return self._work(work)
         except Exception as problem:  # noqa: BLE001 - a driver has errors of its own
             self._warn(problem)
             return otherwise
 
     def must_work(self, work: "Callable[[Connection], T]") -> T:
-        """The same, and raises what goes wrong: for those that are of no use without storage."""
+        """The same for those that are of no use without storage; raises GatewayError(OVERLOADED)."""
+        try:
+            return self._work(work)
+        except Exception as problem:  # noqa: BLE001 - as above
+            self._warn(problem)
+            message = "The gateway's own storage fails at the moment; its log says why."
+            raise GatewayError(ErrorKind.OVERLOADED, message) from None
+
+    def _work(self, work: "Callable[[Connection], T]") -> T:
         result: T = self._run(lambda: self._in_transaction(work))
         return result
 
@@ -84,7 +94,7 @@ def _open(path: Path) -> "Engine":
     from poe2openai.store.tables import metadata  # noqa: PLC0415
 
     # No URL with the path in it: a folder's name may hold what is a URL's own.
-    engine = create_engine("sqlite://", creator=lambda: _connection(path), poolclass=NullPool)
+    engine = create_engine("sqlite://", hide_parameters=True, creator=lambda: _connection(path), poolclass=NullPool)
     with engine.begin() as connection:
         for table in metadata.sorted_tables:
             connection.execute(CreateTable(table, if_not_exists=True))

@@ -52,6 +52,7 @@ class FileIds:
         return file
 
     def find(self, caller: str, file_id: str) -> StoredFile | None:
+        """It counts as used."""
         return next(iter(self._read(caller, file_id)), None)
 
     def all(self, caller: str) -> list[StoredFile]:
@@ -73,7 +74,13 @@ class FileIds:
         since = self._clock() - self._ttl
 
         def read(connection: "Connection") -> list[StoredFile]:
+            from poe2openai.store.tables import uploads  # noqa: PLC0415
+
             rows = connection.execute(_known(caller, file_id, since)).all()
+            if file_id is not None:
+                for row in rows:
+                    this = (uploads.c.owner == row.owner) & (uploads.c.source == row.source)
+                    connection.execute(uploads.update().where(this).values(used=self._clock()))
             return [self._file(row) for row in rows]
 
         return self._database.must_work(read)

@@ -5,7 +5,7 @@ from email.message import Message
 from typing import Any
 
 from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
+from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData, State
 
 from poe2openai.config.settings import Settings
 from poe2openai.core.content import ContentBuilder
@@ -15,8 +15,14 @@ from poe2openai.gateway.record import RequestRecord
 from poe2openai.web.body import read_lifted, read_pieces
 
 MAX_PARTS = 1_000
+MAX_HEAD = 64 * 1024
+"""Bytes of a part's headers, and of what stands before the first part, beyond the piece that they came in."""
+
 MAX_TEXT = 4 * 1024 * 1024
 """Bytes of all fields of a form that are no files."""
+
+_LONGEST_HELD = 128
+_HEADS = (State.PREAMBLE, State.PART, State.EPILOGUE)
 
 
 def read_fields(environ: dict[str, Any], settings: Settings, record: RequestRecord) -> Fields:
@@ -29,8 +35,8 @@ def read_fields(environ: dict[str, Any], settings: Settings, record: RequestReco
         return fields_of_json(body)
     form = _Form(boundary)
     for piece in read_pieces(environ, **bounds):
-        record.input_bytes += len(piece)
         form.feed(piece)
+        record.input_bytes = form.text_size
     return form.finish()
 
 
@@ -51,15 +57,26 @@ class _Form:
     def __init__(self, boundary: bytes) -> None:
         self._decoder = MultipartDecoder(boundary, max_parts=MAX_PARTS)
         self._texts: dict[str, list[str]] = {}
-        self._text_size = 0
+        self.text_size = 0
+        self._held = b""
         self._files: list[FormFile] = []
         self._part: Field | File | None = None
         self._content = ContentBuilder()
 
     def feed(self, piece: bytes) -> None:
+        """Werkzeug takes a boundary for data where a piece ends within the hyphens or blanks behind it."""
+        piece = self._held + piece
+        run = len(piece) - len(piece.rstrip(b"- \t"))
+        cut = len(piece) - min(run, _LONGEST_HELD)
+        self._held = piece[cut:]
+        self._feed(piece[:cut])
+
+    def _feed(self, piece: bytes) -> None:
         for event in self._events(piece):
             match event:
                 case Field() | File():
+                    if event.name is None:
+                        raise _broken("a part of it has no name")
                     self._part = event
                     self._content = ContentBuilder()
                 case Data(data, more_data):
@@ -68,8 +85,11 @@ class _Form:
                         self._end_part()
                 case _:
                     pass
+        if self._decoder.state in _HEADS and len(self._decoder.buffer) > MAX_HEAD:
+            raise GatewayError(ErrorKind.TOO_LARGE, f"A part's headers in a form may have {MAX_HEAD} bytes at most.")
 
     def finish(self) -> Fields:
+        self._feed(self._held)
         if not any(isinstance(event, Epilogue) for event in self._events(None)):
             raise _broken("it ended in the middle")
         return fields_of_form(self._texts, tuple(self._files))
@@ -84,12 +104,12 @@ class _Form:
         except RequestEntityTooLarge:
             raise GatewayError(ErrorKind.TOO_LARGE, f"A form may have {MAX_PARTS} parts at most.") from None
         except ValueError:
-            raise _broken("it is malformed") from None
+            raise _broken("it ended in the middle" if piece is None else "it is malformed") from None
 
     def _add(self, data: bytes) -> None:
         if isinstance(self._part, Field):
-            self._text_size += len(data)
-            if self._text_size > MAX_TEXT:
+            self.text_size += len(data)
+            if self.text_size > MAX_TEXT:
                 raise GatewayError(ErrorKind.TOO_LARGE, f"A form's texts may have {MAX_TEXT} bytes at most.")
         self._content.add(data)
 

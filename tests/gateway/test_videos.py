@@ -209,7 +209,7 @@ def test_what_is_done_is_never_lost(studio: Studio) -> None:
 
 
 def test_progress_never_goes_back(studio: Studio) -> None:
-    said = [replace(f"Generating ({percent}%)") for percent in (40, 20, 60)]
+    said = [replace(f"Generating ({percent}%)") for percent in (40, 60, 20)]
     video_id = studio.start(*said, pause(0.1), text("Sorry."), done())
     assert studio.end(video_id)["progress"] == 60
 

@@ -154,7 +154,9 @@ def test_sounds_and_films_are_links() -> None:
     assert text_of(run(link, [[film], [Text("![][v]")], [Done()]])) == "[a.mp4](https://x.example/a.mp4)"
 
 
-@pytest.mark.parametrize("text", ["matrix[i][j] = ![k]", "[1][2]", "![", "!", "a![b", "![a][", "![a](b)", "[x]", "![x][]"])
+@pytest.mark.parametrize(
+    "text", ["matrix[i][j] = ![k]", "[1][2]", "![", "!", "a![b", "![a][", "![a](b)", "[x]", "![x][]"]
+)
 def test_brackets_that_are_no_references_stay_whole(text: str) -> None:
     for pieces in cuttings(text):
         assert text_of(run(link, batches_of(pieces, Done()))) == text

@@ -152,6 +152,7 @@ TRICKY = st.lists(
 
 @given(TRICKY | st.binary(max_size=40), TRICKY, st.lists(st.integers(0, 400), max_size=6))
 @example(b"--Bo", b"", [])
+@example(b"", b"", [len(form(file("a", "a", b""), file("b", "b", b""), boundary="Boundary")) - len("-\r\n")])
 @example(b"\r\n--Bo\r\n", b"\r", [])
 def test_any_bytes_arrive_unchanged_in_any_cutting(first: bytes, second: bytes, cuts: list[int]) -> None:
     """A boundary may begin anywhere in the data: only the whole one ends a part (RFC 2046, 5.1.1)."""

@@ -138,6 +138,15 @@ class TestPoesErrors:
                 assert problem["error"].keys() == SHAPE
                 assert response.whole is False
 
+    def test_a_passing_picture_that_cannot_be_fetched_spoils_nothing(self, gateway: Gateway, poe: ScriptedPoe) -> None:
+        rough, fine = f"{poe.url}/files/9999/gone.png", poe.serve("fine.png", PNG, "image/png")
+        steps: list[Step] = [file(rough, ref="a"), replace("![x][b]"), file(fine, name="fine.png", ref="b"), done()]
+        poe.script("bot", steps)
+        with gateway.client() as client:
+            body = BODIES["/v1/images/generations"] | {"stream": True, "partial_images": 2}
+            events = client.post_json("/v1/images/generations", body).chunks()
+        assert events[-1].get("type") == "image_generation.completed"
+
     def test_the_bots_text_stands_in_the_error_cut_to_a_length(self, gateway: Gateway, poe: ScriptedPoe) -> None:
         poe.script("bot", text("I cannot draw\nthis. " + "x" * 5000), done())
         _, answer, _ = post(gateway, "/v1/images/generations", BODIES["/v1/images/generations"], new_key())

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from poe2openai.core.content import put_back
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.request import Message, ModelRequest, Sampling, Text
 from poe2openai.dialects.chat_completions.options import take_reasoning
 from poe2openai.dialects.chat_completions.schema import MAX_STOPS, MAX_TOKENS, Options, StreamOptions, Whole
 from poe2openai.dialects.json_body import parse_object, require_shallow
-from poe2openai.dialects.lifting import put_back
 from poe2openai.dialects.media import NOTHING_LIFTED, Lifted
 from poe2openai.dialects.validation import validate
 
@@ -73,7 +73,7 @@ def decode(body: bytes, *, default_model: str = "", lifted: Lifted = NOTHING_LIF
         parsed["model"] = default_model
     fields = validate(CompletionBody, parsed)
     extra = _extra(fields)
-    prompts = [put_back(prompt, lifted) for prompt in _prompts(fields.prompt)]
+    prompts = [put_back(prompt.encode(), lifted).decode() for prompt in _prompts(fields.prompt)]
     choices = fields.n or 1
     if len(prompts) * choices > MAX_ANSWERS:
         param = "prompt" if choices == 1 else "n"

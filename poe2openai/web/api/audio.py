@@ -11,7 +11,6 @@ from poe2openai.core.request import Message, ModelRequest, Sampling, Text
 from poe2openai.dialects import sse
 from poe2openai.dialects.audio import (
     SpeechRequest,
-    TranscriptionRequest,
     decode_speech,
     decode_transcription,
     speech_delta,
@@ -106,7 +105,7 @@ def _transcribe(here: Visit, *, translate: bool) -> Response:
         return whole(*transcription(answer.text("text"), asked, answer.usage))
     return stream_answer(
         batches,
-        _TranscriptEncoder(asked),
+        _TranscriptEncoder(),
         ping_due=ping_due,
         ping_seconds=ping_seconds,
         watched=here.watched,
@@ -118,8 +117,7 @@ def _transcribe(here: Visit, *, translate: bool) -> Response:
 class _TranscriptEncoder:
     """The text as it comes; thoughts are left out."""
 
-    def __init__(self, asked: TranscriptionRequest) -> None:
-        self._asked = asked
+    def __init__(self) -> None:
         self._texts: list[str] = []
         self._is_text = False
 

@@ -28,10 +28,7 @@ def create() -> Response:
 @blueprint.get("/v1/files")
 @blueprint.get("/files")
 def list_files() -> Response:
-    page = decode_page(request.args.get("limit"), request.args.get("after"), request.args.get("order"))
-    return visit(
-        lambda here: whole(render_list([_body(file) for file in here.services.file_ids.all(here.caller.id)], page))
-    )
+    return visit(_list)
 
 
 @blueprint.get("/v1/files/<file_id>")
@@ -52,14 +49,26 @@ def content(file_id: str) -> Response:
     return visit(partial(_content, file_id=file_id))
 
 
+def _list(here: Visit) -> Response:
+    asked = request.args
+    page = decode_page(asked.get("limit"), asked.get("after"), asked.get("order"))
+    purpose = asked.get("purpose")
+    files = here.services.file_ids.all(here.caller.account)
+    return whole(render_list([_body(file) for file in files if purpose in (None, "", file.purpose)], page))
+
+
 def _create(here: Visit) -> Response:
     asked = decode(fields_of_request(here))
+    if not here.services.settings.url_cache_ttl_seconds:
+        raise GatewayError(ErrorKind.INVALID_REQUEST, "No files are kept here: URL_CACHE_TTL_SECONDS is 0.")
+    # Poe is not to get a file that nobody could name then.
+    here.services.file_ids.all(here.caller.account)
     file = asked.file
     name = clean_name(file.name) if file.name else None
     who = Uploader(here.caller, here.services.keys.keys_for(here.caller))
     media_type = None if file.media_type == UNKNOWN else file.media_type
     upload = here.services.uploads.anew(file.content, name, media_type, who, here.watched.check)
-    stored = here.services.file_ids.add(here.caller.id, upload, name=name or upload.name, purpose=asked.purpose)
+    stored = here.services.file_ids.add(here.caller.account, upload, name=name or upload.name, purpose=asked.purpose)
     return whole(orjson.dumps(_body(stored)))
 
 
@@ -70,13 +79,13 @@ def _content(here: Visit, file_id: str) -> Response:
 
 
 def _delete(here: Visit, file_id: str) -> Response:
-    if not here.services.file_ids.delete(here.caller.id, file_id):
+    if not here.services.file_ids.delete(here.caller.account, file_id):
         raise _unknown(file_id)
     return whole(render_deleted(file_id, "file"))
 
 
 def _find(here: Visit, file_id: str) -> StoredFile:
-    file = here.services.file_ids.find(here.caller.id, file_id)
+    file = here.services.file_ids.find(here.caller.account, file_id)
     if file is None:
         raise _unknown(file_id)
     return file

@@ -41,8 +41,7 @@ def remix(video_id: str) -> Response:
 @blueprint.get("/v1/videos")
 @blueprint.get("/videos")
 def list_videos() -> Response:
-    page = decode_page(request.args.get("limit"), request.args.get("after"), request.args.get("order"))
-    return visit(lambda here: whole(render_list(here.services.videos.all(here.caller), page)))
+    return visit(_list)
 
 
 @blueprint.get("/v1/videos/<video_id>")
@@ -61,6 +60,11 @@ def delete(video_id: str) -> Response:
 @blueprint.get("/videos/<video_id>/content")
 def content(video_id: str) -> Response:
     return visit(partial(_content, video_id=video_id))
+
+
+def _list(here: Visit) -> Response:
+    page = decode_page(request.args.get("limit"), request.args.get("after"), request.args.get("order"))
+    return whole(render_list(here.services.videos.all(here.caller), page))
 
 
 def _create(here: Visit) -> Response:
