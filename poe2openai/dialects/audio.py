@@ -13,7 +13,7 @@ from poe2openai.core.request import Media
 from poe2openai.dialects import sse
 from poe2openai.dialects.form import Fields
 from poe2openai.dialects.images import own_parameters
-from poe2openai.dialects.media import is_address, media_from_url, media_inline
+from poe2openai.dialects.media import Lifted, is_address, media_from_url, media_inline
 from poe2openai.dialects.validation import validate
 
 MAX_INPUT = 400_000
@@ -43,6 +43,7 @@ class SpeechRequest:
     instructions: str | None
     as_events: bool
     extra: dict[str, Any]
+    lifted: Lifted
 
 
 def decode_speech(fields: Fields, *, default_model: str) -> SpeechRequest:
@@ -58,6 +59,7 @@ def decode_speech(fields: Fields, *, default_model: str) -> SpeechRequest:
         instructions=body.instructions or None,
         as_events=body.stream_format == "sse",
         extra=own_parameters(body.model_extra or {}),
+        lifted=fields.lifted,
     )
 
 
@@ -103,6 +105,7 @@ class TranscriptionRequest:
     stream: bool
     translate: bool
     extra: dict[str, Any]
+    lifted: Lifted
 
     @property
     def instruction(self) -> str:
@@ -145,6 +148,7 @@ def decode_transcription(fields: Fields, *, default_model: str, translate: bool)
         stream=body.stream is True,
         translate=translate,
         extra=own_parameters(body.model_extra or {}),
+        lifted=fields.lifted,
     )
 
 

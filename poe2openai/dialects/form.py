@@ -35,7 +35,7 @@ class FormFile:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """`is_form`: all values are texts, or lists of texts."""
+    """`is_form`: all values are texts, or lists of texts. `lifted` is as in `core.request.ModelRequest`."""
 
     values: dict[str, Any]
     files: tuple[FormFile, ...] = ()

@@ -1,6 +1,6 @@
 """POST /v1/images/generations and /edits (OpenAI API reference, Images): what may be asked, and how it is answered."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from poe2openai.dialects import sse
 from poe2openai.dialects.chat_completions.schema import Whole
 from poe2openai.dialects.form import Fields
 from poe2openai.dialects.json_body import require_shallow
+from poe2openai.dialects.media import Lifted
 from poe2openai.dialects.validation import validate
 
 MAX_PICTURES = 10
@@ -62,6 +63,7 @@ class ImagesRequest:
     response_format: ResponseFormat | None
     stream: bool
     partial_images: int
+    lifted: Lifted
 
 
 def decode_generation(fields: Fields, *, default_model: str) -> ImagesRequest:
@@ -96,6 +98,7 @@ def _decode(fields: Fields, default_model: str, pictures: tuple[Media, ...], mas
         response_format=body.response_format,
         stream=body.stream is True,
         partial_images=body.partial_images or 0,
+        lifted=fields.lifted,
     )
 
 
@@ -119,10 +122,10 @@ class Picture:
     media_type: str
 
 
-def render(pictures: Sequence[Picture], *, created: int, text: str) -> bytes:
+def render(pictures: Sequence[Picture], *, created: int, text: str, prompt_tokens: int) -> bytes:
     """`text` is what the bot said beside the picture, which OpenAI's shape has a place for: the prompt as revised."""
     data = [_picture(picture, text) for picture in pictures]
-    return orjson.dumps({"created": created, "data": data, **_format(pictures)})
+    return orjson.dumps({"created": created, "data": data, **_format(pictures), "usage": _usage(prompt_tokens)})
 
 
 def partial_event(kind: str, picture: Picture, *, created: int, index: int) -> bytes:
@@ -131,8 +134,8 @@ def partial_event(kind: str, picture: Picture, *, created: int, index: int) -> b
     return _frame(event)
 
 
-def completed_events(kind: str, pictures: Iterable[Picture], *, created: int) -> bytes:
-    return b"".join([_frame(_event(f"{kind}.completed", picture, created)) for picture in pictures])
+def completed_event(kind: str, picture: Picture, *, created: int, prompt_tokens: int) -> bytes:
+    return _frame(_event(f"{kind}.completed", picture, created) | {"usage": _usage(prompt_tokens)})
 
 
 def _frame(event: dict[str, Any]) -> bytes:
@@ -149,6 +152,16 @@ def _event(name: str, picture: Picture, created: int) -> dict[str, Any]:
         "output_format": _subtype(picture),
         "quality": "auto",
         "size": "auto",
+    }
+
+
+def _usage(prompt_tokens: int) -> dict[str, Any]:
+    """Of the prompt's text alone: what a picture costs, Poe does not tell in tokens."""
+    return {
+        "input_tokens": prompt_tokens,
+        "input_tokens_details": {"text_tokens": prompt_tokens, "image_tokens": 0},
+        "output_tokens": 0,
+        "total_tokens": prompt_tokens,
     }
 
 

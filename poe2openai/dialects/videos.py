@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from poe2openai.core.content import put_back
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.request import Media
 from poe2openai.dialects.form import Fields
 from poe2openai.dialects.images import own_parameters
 from poe2openai.dialects.json_body import parse_object
+from poe2openai.dialects.media import NOTHING_LIFTED, Lifted
 from poe2openai.dialects.validation import validate
 
 MAX_PROMPT = 400_000
@@ -39,6 +41,7 @@ class VideoRequest:
     size: str | None
     references: tuple[Media, ...]
     extra: dict[str, Any]
+    lifted: Lifted = NOTHING_LIFTED
 
 
 def decode(fields: Fields, *, default_model: str) -> VideoRequest:
@@ -49,8 +52,16 @@ def decode(fields: Fields, *, default_model: str) -> VideoRequest:
     model = body.model or default_model
     if not model:
         raise GatewayError(ErrorKind.INVALID_REQUEST, "Missing required parameter: 'model'.", param="model")
-    seconds = None if body.seconds is None else str(body.seconds)
-    return VideoRequest(model, body.prompt, seconds, body.size, references, own_parameters(body.model_extra or {}))
+    return VideoRequest(
+        model=model,
+        # Every answer about this film tells it again.
+        prompt=put_back(body.prompt.encode(), fields.lifted).decode(),
+        seconds=None if body.seconds is None else str(body.seconds),
+        size=body.size,
+        references=references,
+        extra=own_parameters(body.model_extra or {}),
+        lifted=fields.lifted,
+    )
 
 
 def decode_remix(body: bytes) -> str:

@@ -9,6 +9,9 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.poe.files import PoeFiles
 from poe2openai.poe.public_fetch import PublicFetcher
 
+MAX_CONTENT = 64 * 1024 * 1024
+"""Bytes of a file that is taken into memory as a whole: no picture has as many."""
+
 
 class Download(Protocol):
     """A file on its way here; `media_type` and `size` are what its server says of it."""
@@ -47,8 +50,12 @@ class Downloads:
             raise GatewayError(ErrorKind.UPSTREAM_INVALID, message) from None
 
     def content(self, url: str, on_silence: Callable[[], None]) -> Content:
+        """All of a file, at most `MAX_CONTENT` bytes."""
         builder = ContentBuilder()
         with self.open(url, on_silence) as download:
             for piece in download.pieces():
                 builder.add(piece)
+                if builder.size > MAX_CONTENT:
+                    message = f"The bot's file has more than {MAX_CONTENT >> 20} MB: ask for its address instead."
+                    raise GatewayError(ErrorKind.UPSTREAM_INVALID, message)
         return builder.finish()

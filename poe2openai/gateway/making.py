@@ -22,13 +22,17 @@ from poe2openai.poe.files import PoeFiles, name_in
 
 MediaKind = Literal["image", "audio", "video"]
 
+MOST_FILES = 100
+"""Files of one answer that are taken."""
+
 MOST_TOLD = 500
 """Characters of a bot's text that stand in an error."""
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,4})?)\s*%")
 _ELAPSED = re.compile(r"(\d{1,6}(?:\.\d{1,4})?)\s*s(?:ec(?:onds?)?)? elapsed", re.IGNORECASE)
+_LOOKED_AT = 200  # characters at the end of a text, where it says how far the bot is
 _USUAL_SECONDS = 60.0  # after which half is done, where a bot tells the time alone
-_ADDRESS = re.compile(r"(?P<picture>!\[[^\]\n]{0,500}\]\()?(?P<url>https?://[^\s<>\"'()\[\]\\`]+)", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?P<picture>!\[[^\[\]\n]{0,500}\]\()?(?P<url>https?://[^\s<>\"'()\[\]\\`]+)", re.IGNORECASE)
 # How a text shows a picture, which is no text of its own.
 _SHOWN = re.compile(r"!\[[^\[\]\n]{0,500}\](?:\[[^\[\]\n]{1,200}\]|\([^()\s]{1,2000}\))")
 _KIND_NAMES = {"image": "a picture", "audio": "a sound", "video": "a film"}
@@ -78,12 +82,12 @@ class Making:
                 for event in batch:
                     match event:
                         case Text(text):
-                            answer.text += text
+                            answer.add(text)
                             yield answer.progress()
                         case Replace(text):
-                            answer.text = text
+                            answer.replace(text)
                             yield answer.progress()
-                        case File():
+                        case File() if len(answer.files) < MOST_FILES:
                             file = MadeFile(event.url, event.media_type, event.name)
                             answer.files[event.url] = (file, event.ref)
                             yield file
@@ -104,11 +108,20 @@ class _Answer:
     """What a bot gave so far; files by address, with the name by which the text refers to them."""
 
     def __init__(self) -> None:
-        self.text = ""
         self.files: dict[str, tuple[MadeFile, str | None]] = {}
+        self._texts: list[str] = []
+        self._last = ""
+
+    def add(self, text: str) -> None:
+        self._texts.append(text)
+        self._last = (self._last + text[-_LOOKED_AT:])[-_LOOKED_AT:]
+
+    def replace(self, text: str) -> None:
+        self._texts = [text]
+        self._last = text[-_LOOKED_AT:]
 
     def progress(self) -> Progress:
-        last = self.text[-200:]
+        last = self._last
         if percent := _PERCENT.findall(last):
             return Progress(last, min(99, int(float(percent[-1]))))
         if elapsed := _ELAPSED.findall(last):
@@ -118,13 +131,12 @@ class _Answer:
 
     def made(self, poe: PoeFiles) -> Made:
         """Files that a later text took back are not among them; those that stand in the text alone are."""
-        shown = [
-            file for file, ref in self.files.values() if file.url in self.text or (ref and f"[{ref}]" in self.text)
-        ]
+        said = "".join(self._texts)
+        shown = [file for file, ref in self.files.values() if file.url in said or (ref and f"[{ref}]" in said)]
         files = shown or [file for file, _ in self.files.values()]
         if not files:
-            files = [file for file in _linked(self.text) if poe.is_poes(file.url)]
-        text = _SHOWN.sub("", self.text).strip()
+            files = [file for file in _linked(said) if poe.is_poes(file.url)][:MOST_FILES]
+        text = _SHOWN.sub("", said).strip()
         return Made(tuple(files), "" if is_mere_progress(text) else text)
 
 

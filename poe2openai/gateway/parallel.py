@@ -3,69 +3,112 @@
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
-Job = Callable[[Callable[[], None]], T]
-"""Is given a function to call while it waits, which raises where nobody wants its result any more."""
+Check = Callable[[], None]
+"""To be called while waiting; raises where nobody wants the result any more."""
+
+Job = Callable[[Check], T]
+Source = Callable[[Check], Generator[T]]
+
+_TICK = 0.5
 
 
 class _Unwanted(BaseException):
     """Ends a job whose result nobody waits for."""
 
 
-def all_of(jobs: Sequence[Job[T]], *, most: int, on_silence: Callable[[], None], tick: float = 0.5) -> list[T]:
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: BaseException
+
+
+class _End:
+    """One source has given all it has."""
+
+
+def all_of(jobs: Sequence[Job[T]], *, most: int, on_silence: Check, tick: float = _TICK) -> list[T]:
     """The results in the order of their jobs; raises what the first job to fail raises, and lets the others end.
 
     `on_silence` is called meanwhile, and may raise to give up. A lone job runs right here.
     """
     if len(jobs) == 1:
         return [jobs[0](on_silence)]
-    return _Crew(jobs).work(most, on_silence, tick)
+    results: dict[int, T] = {}
+    sources = [partial(_numbered, place, job) for place, job in enumerate(jobs)]
+    with closing(merged(sources, most=most, on_silence=on_silence, tick=tick)) as found:
+        for one in found:
+            if one is not None:
+                results[one[0]] = one[1]
+    return [results[place] for place in range(len(jobs))]
+
+
+def merged(sources: Sequence[Source[T]], *, most: int, on_silence: Check, tick: float = _TICK) -> Generator[T | None]:
+    """What the sources give, each thing as it comes; None after each `tick` seconds, of which nothing came.
+
+    At most `most` of them are at work together. What one raises ends all; so does closing this generator, at the next
+    moment at which they ask. `on_silence` is as in `all_of`.
+    """
+    crew = _Crew(sources)
+    try:
+        yield from crew.work(most, on_silence, tick)
+    finally:
+        crew.unwanted.set()
+
+
+def _numbered(place: int, job: Job[T], check: Check) -> Generator[tuple[int, T]]:
+    yield place, job(check)
 
 
 class _Crew(Generic[T]):
-    def __init__(self, jobs: Sequence[Job[T]]) -> None:
-        self._todo = deque(enumerate(jobs))
-        self._count = len(jobs)
-        self._done: queue.SimpleQueue[tuple[int, T] | BaseException] = queue.SimpleQueue()
-        self._unwanted = threading.Event()
+    def __init__(self, sources: Sequence[Source[T]]) -> None:
+        self.unwanted = threading.Event()
+        self._todo = deque(sources)
+        self._count = len(sources)
+        self._out: queue.SimpleQueue[T | _Failed | _End] = queue.SimpleQueue()
 
-    def work(self, most: int, on_silence: Callable[[], None], tick: float) -> list[T]:
+    def work(self, most: int, on_silence: Check, tick: float) -> Generator[T | None]:
         for _ in range(min(most, self._count)):
             threading.Thread(target=self._run, daemon=True).start()
-        results: dict[int, T] = {}
-        try:
-            while len(results) < self._count:
-                try:
-                    done = self._done.get(timeout=tick)
-                except queue.Empty:
-                    on_silence()
-                    continue
-                if isinstance(done, BaseException):
-                    raise done
-                results[done[0]] = done[1]
-        finally:
-            self._unwanted.set()
-        return [results[place] for place in range(self._count)]
+        ended = 0
+        while ended < self._count:
+            try:
+                item = self._out.get(timeout=tick)
+            except queue.Empty:
+                on_silence()
+                yield None
+                continue
+            if isinstance(item, _Failed):
+                raise item.error
+            if isinstance(item, _End):
+                ended += 1
+            else:
+                yield item
 
     def _run(self) -> None:
         while True:
             try:
-                place, job = self._todo.popleft()
+                source = self._todo.popleft()
             except IndexError:
                 return
             try:
                 self._check()
-                self._done.put((place, job(self._check)))
+                with closing(source(self._check)) as items:
+                    for item in items:
+                        self._out.put(item)
+                self._out.put(_End())
             except _Unwanted:
                 return
             except BaseException as error:  # noqa: BLE001 - whoever waits raises it
-                self._done.put(error)
+                self._out.put(_Failed(error))
                 return
 
     def _check(self) -> None:
-        if self._unwanted.is_set():
+        if self.unwanted.is_set():
             raise _Unwanted

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
+from poe2openai.core.content import Content
 from poe2openai.core.request import Media, Message, ModelRequest, Part, Text
 from poe2openai.poe.media_parameters import (
     chosen,
@@ -34,6 +35,8 @@ class AskedPictures(Protocol):
     def pictures(self) -> tuple[Media, ...]: ...
     @property
     def mask(self) -> Media | None: ...
+    @property
+    def lifted(self) -> Mapping[str, Content]: ...
 
 
 class AskedSpeech(Protocol):
@@ -51,6 +54,27 @@ class AskedSpeech(Protocol):
     def instructions(self) -> str | None: ...
     @property
     def extra(self) -> Mapping[str, Any]: ...
+    @property
+    def lifted(self) -> Mapping[str, Content]: ...
+
+
+class AskedVideo(Protocol):
+    """`references` are pictures, or films, to begin with."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def prompt(self) -> str: ...
+    @property
+    def seconds(self) -> str | None: ...
+    @property
+    def size(self) -> str | None: ...
+    @property
+    def references(self) -> tuple[Media, ...]: ...
+    @property
+    def extra(self) -> Mapping[str, Any]: ...
+    @property
+    def lifted(self) -> Mapping[str, Content]: ...
 
 
 def requests_for(asked: AskedPictures, declared: Declared | None) -> list[ModelRequest]:
@@ -71,27 +95,19 @@ def requests_for(asked: AskedPictures, declared: Declared | None) -> list[ModelR
     requests: list[ModelRequest] = []
     for count in _shares(asked.n, declared):
         extra = {**parameters, **count, **asked.extra}
-        requests.append(_request(asked.model, parts, extra))
+        requests.append(_request(asked.model, parts, extra, asked.lifted))
     return requests
 
 
 def speech_request(asked: AskedSpeech, declared: Declared | None) -> ModelRequest:
     parameters = speech_parameters(asked.voice, asked.response_format, asked.speed, asked.instructions, declared)
-    return _request(asked.model, [Text(asked.input)], {**parameters, **asked.extra})
+    return _request(asked.model, [Text(asked.input)], {**parameters, **asked.extra}, asked.lifted)
 
 
-def video_request(
-    model: str,
-    prompt: str,
-    references: Sequence[Media],
-    *,
-    size: str | None,
-    seconds: str | None,
-    extra: Mapping[str, Any],
-    declared: Declared | None,
-) -> ModelRequest:
-    parameters = video_parameters(size, seconds, declared)
-    return _request(model, [Text(prompt), *references], {**parameters, **extra})
+def video_request(asked: AskedVideo, declared: Declared | None) -> ModelRequest:
+    parameters = video_parameters(asked.size, asked.seconds, declared)
+    parts: list[Part] = [Text(asked.prompt), *asked.references]
+    return _request(asked.model, parts, {**parameters, **asked.extra}, asked.lifted)
 
 
 def _shares(n: int, declared: Declared | None) -> list[dict[str, int]]:
@@ -104,5 +120,7 @@ def _shares(n: int, declared: Declared | None) -> list[dict[str, int]]:
     return [{name: count} for count in counts]
 
 
-def _request(model: str, parts: Sequence[Part], extra: Mapping[str, Any]) -> ModelRequest:
-    return ModelRequest(model, (Message("user", tuple(parts)),), extra=dict(extra))
+def _request(
+    model: str, parts: Sequence[Part], extra: Mapping[str, Any], lifted: Mapping[str, Content]
+) -> ModelRequest:
+    return ModelRequest(model, (Message("user", tuple(parts)),), extra=dict(extra), lifted=lifted)

@@ -15,6 +15,9 @@ from poe2openai.poe.events import Done, Error, File, PoeEvent, Text, ToolCallDel
 MOST_HELD = 2_000
 """Characters of text that wait for the file of a picture in it."""
 
+MOST_SOUGHT = 100
+"""Files that the text is searched for; further ones come behind it, whether it names them or not."""
+
 _BREAKS_LABEL = re.compile(r"[\\\[\]`<]")
 _BREAKS_ADDRESS = re.compile(r"[\s\x00-\x1f\x7f()<>\\]")
 _REFERENCE = re.compile(r"(?P<bang>!?)\[(?P<title>[^\[\]]{0,500})\]\[(?P<ref>[^\[\]\n]{1,200})\]")
@@ -126,20 +129,22 @@ class _Page:
 
     def _rest(self) -> str:
         """What was held, and the files that have no place in the text."""
-        out = self._show(self._held)
+        held = self._show(self._held)
         self._held = ""
         text = "".join(self.shown)
-        self.shown = [text]
-        for file in self._files.values():
-            if file.url in self._placed or _mentions(text, file.url):
+        added: list[str] = []
+        gap = _missing_line_breaks(text) if text.strip() else ""
+        for number, file in enumerate(self._files.values()):
+            # The text is not searched for more files than a person would look at.
+            is_sought = number < MOST_SOUGHT
+            if file.url in self._placed or (is_sought and _mentions(text, file.url)):
                 continue
             self._placed.add(file.url)
-            shown = _definition(file) if file.ref and f"][{file.ref}]" in text else _markdown(file)
-            added = (_missing_line_breaks(text) if text.strip() else "") + shown
-            out += added
-            text += added
-        self.shown = [text]
-        return out
+            is_referred_to = is_sought and file.ref is not None and f"][{file.ref}]" in text
+            added += gap, _definition(file) if is_referred_to else _markdown(file)
+            gap = "\n\n"
+        self.shown = [text, *added]
+        return held + "".join(added)
 
 
 def _may_show_a_file(event: PoeEvent) -> bool:

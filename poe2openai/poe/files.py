@@ -93,7 +93,11 @@ class PoeFiles:
 
     def download(self, url: str, on_silence: OnSilence = lambda: None) -> "Download":
         """What lies at one of Poe's addresses (`is_poes`); no key goes there."""
-        stream, status, headers = self._poe.get(quote(url, safe=_URL_CHARACTERS), on_silence)
+        try:
+            stream, status, headers = self._poe.get(quote(url, safe=_URL_CHARACTERS), on_silence)
+        except ValueError:
+            message = "The bot's file could not be fetched: its address is malformed."
+            raise GatewayError(ErrorKind.UPSTREAM_INVALID, message) from None
         try:
             if status != 200:
                 message = f"The bot's file could not be fetched: HTTP status {status}."

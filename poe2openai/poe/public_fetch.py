@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from ipaddress import ip_address
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 from urllib.parse import urljoin
 
 import certifi
@@ -30,6 +30,7 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.poe.body import hang_up
 from poe2openai.poe.fetched_name import file_name, header_value, media_type
 from poe2openai.poe.http1 import BodyDecoder, HeadReader, ResponseHead, body_decoder, request_head
+from poe2openai.poe.patience import BrokenError, Patience, SlowError
 from poe2openai.poe.public_address import Address, Place, is_public, parse_place, refusal
 
 __all__ = ["DEFAULT_PORTS", "MAX_SIZE", "NOT_PUBLIC", "Fetched", "PublicFetcher", "is_public"]
@@ -37,14 +38,11 @@ __all__ = ["DEFAULT_PORTS", "MAX_SIZE", "NOT_PUBLIC", "Fetched", "PublicFetcher"
 DEFAULT_PORTS = frozenset({80, 443, 8080, 8443})
 MAX_SIZE = 200 * 1024 * 1024
 MAX_REDIRECTS = 5
+MOST_LOOK_UPS = 4
 NOT_PUBLIC = "The gateway does not fetch from this address: it is not public."
 
-_T = TypeVar("_T")
-# A name server that is slow holds up a look-up for as long as it likes, and there are ten places for all of them.
-_LOOK_UPS = threading.BoundedSemaphore(4)
 _Way = tuple[socket.AddressFamily, tuple[str, int]]
 
-_TICK = 0.5
 _READ = 128 * 1024
 _NO_HTTP = "its server does not answer in HTTP/1.1"
 _REDIRECTS = {301, 302, 303, 307, 308}
@@ -74,13 +72,15 @@ class PublicFetcher:
         self._ca_bundle = ca_bundle
         self._context: ssl.SSLContext | None = None
         self._lock = threading.Lock()
+        # A look-up takes as long as its name server likes, and the worker's other look-ups share its few places.
+        self._look_ups = threading.BoundedSemaphore(MOST_LOOK_UPS)
 
     def open(self, url: str, *, check: Callable[[], None] = lambda: None) -> "Fetched":
         """The file behind `url`, its body still to come; `GatewayError` for a refusal and for a failure.
 
         `check` is called between steps and at least twice a second, and may raise to give up.
         """
-        patience = _Patience(self._total_seconds, check)
+        patience = Patience(self._total_seconds, check)
         place = parse_place(url, self._ports)
         for _ in range(MAX_REDIRECTS + 1):
             sock = self._dial(place, patience)
@@ -97,7 +97,7 @@ class PublicFetcher:
             place = _redirected(place, head, self._ports)
         raise _failed(f"it redirects more than {MAX_REDIRECTS} times")
 
-    def _dial(self, place: Place, patience: "_Patience") -> socket.socket:
+    def _dial(self, place: Place, patience: Patience) -> socket.socket:
         until = time.monotonic() + self._connect_timeout
         sock = self._connect(self._resolve(place, patience), patience, until)
         if place.scheme == "http":
@@ -115,25 +115,25 @@ class PublicFetcher:
             raise
         return tls
 
-    def _shake_hands(self, tls: ssl.SSLSocket, patience: "_Patience", until: float) -> None:
+    def _shake_hands(self, tls: ssl.SSLSocket, patience: Patience, until: float) -> None:
         try:
             patience.until_done(tls, tls.do_handshake, select.POLLIN, until)
-        except _SlowError:
+        except SlowError:
             raise _too_slow(self._connect_timeout) from None
-        except _BrokenError as error:
+        except BrokenError as error:
             cause = error.__cause__
             why = "no TLS connection to its server could be made"
             if isinstance(cause, ssl.SSLCertVerificationError):
                 why = f"its server's TLS certificate cannot be verified ({cause.verify_message.rstrip('.')})"
             raise _failed(why) from None
 
-    def _resolve(self, place: Place, patience: "_Patience") -> list[_Way]:
+    def _resolve(self, place: Place, patience: Patience) -> list[_Way]:
         """The one look-up; each address of its answer has passed the guard."""
-        patience.ask()
-        try:
-            answers = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise _failed("the name of its host cannot be resolved") from None
+        with patience.turn(self._look_ups):
+            try:
+                answers = socket.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
+            except (OSError, UnicodeError):
+                raise _failed("the name of its host cannot be resolved") from None
         ways: list[_Way] = list(
             dict.fromkeys((family, (str(address[0]), place.port)) for family, _, _, _, address in answers)
         )
@@ -147,20 +147,20 @@ class PublicFetcher:
         except ValueError:
             return False
 
-    def _connect(self, ways: list[_Way], patience: "_Patience", until: float) -> socket.socket:
+    def _connect(self, ways: list[_Way], patience: Patience, until: float) -> socket.socket:
         """To the first that answers; each has its share of the time, so that a dead IPv6 leaves some for IPv4."""
         was_slow = False
         for number, way in enumerate(ways):
             now = time.monotonic()
             try:
                 return _connected(way, patience, now + (until - now) / (len(ways) - number))
-            except _SlowError:
+            except SlowError:
                 was_slow = True
-            except _BrokenError:
+            except BrokenError:
                 was_slow = False
         raise _too_slow(self._connect_timeout) if was_slow else _failed("its server cannot be reached")
 
-    def _ask(self, sock: socket.socket, place: Place, patience: "_Patience") -> tuple[ResponseHead, bytes]:
+    def _ask(self, sock: socket.socket, place: Place, patience: Patience) -> tuple[ResponseHead, bytes]:
         """Sends the request; the head of the answer, and the bytes that came behind it."""
         headers = {
             "Host": place.host_header,
@@ -178,9 +178,9 @@ class PublicFetcher:
             while data := patience.until_done(sock, partial(sock.recv, _READ), select.POLLIN, until):
                 if (head := _head(reader, data)) is not None:
                     return head, reader.rest
-        except _SlowError:
+        except SlowError:
             raise _too_slow(self._idle_timeout) from None
-        except _BrokenError:
+        except BrokenError:
             pass
         raise _failed("its server closed the connection without an answer")
 
@@ -205,7 +205,7 @@ class Fetched:
         place: Place,
         head: ResponseHead,
         rest: bytes,
-        patience: "_Patience",
+        patience: Patience,
         *,
         idle_timeout: float,
         max_size: int,
@@ -273,69 +273,14 @@ class Fetched:
         until = time.monotonic() + self._idle_timeout
         try:
             return self._patience.until_done(self._sock, partial(self._sock.recv, _READ), select.POLLIN, until)
-        except _SlowError:
+        except SlowError:
             raise _too_slow(self._idle_timeout) from None
-        except _BrokenError:
+        except BrokenError:
             raise _cut_off() from None
 
     def _too_large(self) -> GatewayError:
         message = f"The gateway did not fetch the file: it has more than {self._max_size} bytes."
         return GatewayError(ErrorKind.TOO_LARGE, message)
-
-
-class _SlowError(Exception):
-    """The socket was not ready in time. No OSError, as those of the caller's `check` are none of ours."""
-
-
-class _BrokenError(Exception):
-    """The connection failed; the cause tells how."""
-
-
-class _Patience:
-    """How long one fetch may take as a whole, and whether anybody still wants it."""
-
-    def __init__(self, seconds: float, check: Callable[[], None]) -> None:
-        self._seconds = seconds
-        self._deadline = time.monotonic() + seconds
-        self._check = check
-
-    def ask(self) -> None:
-        self._check()
-        if time.monotonic() >= self._deadline:
-            message = f"The gateway could not fetch the file: it took longer than {self._seconds:g} seconds."
-            raise GatewayError(ErrorKind.UPSTREAM_TIMEOUT, message)
-
-    def wait(self, sock: socket.socket, event: int, until: float) -> None:
-        """Until the socket is ready; `_SlowError` when it is not by then."""
-        poll = select.poll()
-        try:
-            poll.register(sock, event)
-        except (OSError, ValueError) as error:  # closed from elsewhere
-            raise _BrokenError from error
-        while True:
-            self.ask()
-            now = time.monotonic()
-            if now >= until:
-                raise _SlowError
-            if poll.poll(max(1.0, min(_TICK, until - now, self._deadline - now) * 1000)):
-                return
-
-    def until_done(self, sock: socket.socket, act: Callable[[], _T], event: int, until: float) -> _T:
-        """What `act` on the socket, which does not block, gives once it can; `event` is what it waits for."""
-        self.ask()
-        while True:
-            wanted = event
-            try:
-                return act()
-            except ssl.SSLWantReadError:
-                wanted = select.POLLIN
-            except ssl.SSLWantWriteError:
-                wanted = select.POLLOUT
-            except BlockingIOError:
-                pass
-            except (OSError, ValueError) as error:  # ValueError: a TLS socket that was closed from elsewhere
-                raise _BrokenError from error
-            self.wait(sock, wanted, until)
 
 
 def _redirected(place: Place, head: ResponseHead, ports: frozenset[int] | None) -> Place:
@@ -375,13 +320,13 @@ def _head(reader: HeadReader, data: bytes) -> ResponseHead | None:
         raise _failed(_NO_HTTP) from None
 
 
-def _connected(way: _Way, patience: _Patience, until: float) -> socket.socket:
+def _connected(way: _Way, patience: Patience, until: float) -> socket.socket:
     """A connection that does not block."""
     family, address = way
     try:
         sock = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:  # a machine without IPv6
-        raise _BrokenError from error
+        raise BrokenError from error
     try:
         sock.settimeout(0.0)
         failure = sock.connect_ex(address)
@@ -389,7 +334,7 @@ def _connected(way: _Way, patience: _Patience, until: float) -> socket.socket:
             patience.wait(sock, select.POLLOUT, until)
             failure = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if failure:
-            raise _BrokenError
+            raise BrokenError
     except BaseException:
         _end(sock)
         raise

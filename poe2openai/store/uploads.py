@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 CLAIM_SECONDS = 15.0
 """An upload whose worker says nothing for so long is another's to make."""
 
+MOST_REMOVED = 1000
+"""Entries that one upload removes at most."""
+
 LEAST_SIZE = 1024
 """What an entry counts at least, and where nobody knows the file's size."""
 
@@ -89,6 +92,8 @@ class UploadCache:
         now = self._clock()
         this = (claims.c.owner == owner) & (claims.c.source == source)
         free = (claims.c.holder == holder) | (claims.c.until <= now)
+        # Of workers that were ended, whose files nobody brought again.
+        connection.execute(claims.delete().where(~this & (claims.c.until <= now - CLAIM_SECONDS)))
         until = now + CLAIM_SECONDS
         if connection.execute(claims.update().where(this & free).values(holder=holder, until=until)).rowcount:
             return True
@@ -121,13 +126,14 @@ class UploadCache:
         if surplus <= 0:
             return
         oldest = select(uploads.c.owner, uploads.c.source, counted.label("counted")).order_by(uploads.c.used)
-        for row in connection.execute(oldest).all():
+        # Each upload makes room for itself: more than this is but a bound that was lowered, and the next one's to do.
+        others = oldest.where(~((uploads.c.owner == newest.owner) & (uploads.c.source == newest.source)))
+        for row in connection.execute(others.limit(MOST_REMOVED)).all():
             if surplus <= 0:
                 return
-            if (row.owner, row.source) != (newest.owner, newest.source):
-                this = (uploads.c.owner == row.owner) & (uploads.c.source == row.source)
-                connection.execute(uploads.delete().where(this))
-                surplus -= row.counted
+            this = (uploads.c.owner == row.owner) & (uploads.c.source == row.source)
+            connection.execute(uploads.delete().where(this))
+            surplus -= row.counted
 
 
 def upload_in(row: "Row[Any]") -> Upload:

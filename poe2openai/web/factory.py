@@ -27,7 +27,7 @@ from poe2openai.gateway.videos import KEPT_SECONDS, Videos
 from poe2openai.poe.client import PoeClient
 from poe2openai.poe.embeddings import EmbeddingsServer
 from poe2openai.poe.files import PoeFiles
-from poe2openai.poe.public_fetch import PublicFetcher
+from poe2openai.poe.public_fetch import MAX_SIZE, PublicFetcher
 from poe2openai.store.database import Database
 from poe2openai.store.files import FileIds
 from poe2openai.store.uploads import UploadCache
@@ -99,7 +99,9 @@ def _services(app: Flask, settings: Settings) -> Services:
     poe_files = PoeFiles(poe, settings.poe_file_upload_url)
     store = database(settings)
     file_ids = FileIds(store, ttl_seconds=settings.url_cache_ttl_seconds)
-    fetcher = PublicFetcher(connect_timeout=settings.upstream_connect_timeout, max_size=settings.max_request_size)
+    fetcher = PublicFetcher(
+        connect_timeout=settings.upstream_connect_timeout, max_size=max(MAX_SIZE, settings.max_request_size)
+    )
     uploads = Uploads(poe_files, keys, _upload_cache(settings, store), fetcher if settings.media_fetch else None)
     exchange = Exchange(
         Upstreams(poe, keys),

@@ -13,7 +13,7 @@ from poe2openai.gateway.attempts import Waiting
 from poe2openai.gateway.catalog import Route
 from poe2openai.gateway.keys import Caller
 from poe2openai.gateway.making import Made, Steps
-from poe2openai.gateway.parallel import all_of
+from poe2openai.gateway.parallel import Check, all_of
 from poe2openai.gateway.record import RequestRecord
 from poe2openai.web.answering import CLIENT_CLOSED_REQUEST
 from poe2openai.web.auth import caller_of
@@ -39,19 +39,21 @@ class Visit:
         self.record.model, self.record.bot, self.record.stream = model, route.bot, stream
         return route
 
-    def make(self, asked: ModelRequest, route: Route, check: Callable[[], None] | None = None) -> Steps:
-        """Waits its turn, and has the bot make what is asked for."""
-        waiting = Waiting(None, check or self.watched.check)
+    def wait_turns(self, queries: int) -> None:
+        for _ in range(queries):
+            self.services.limits.wait_turn(self.caller)
+
+    def make(self, asked: ModelRequest, route: Route, check: Check) -> Steps:
+        waiting = Waiting(None, check)
         return self.services.making.make(asked, route, self.caller, self.record, waiting)
 
     def made(self, asked: Sequence[ModelRequest], route: Route) -> list[Made]:
         """What comes of several requests, asked side by side; raises the error of the first that fails."""
-        for _ in asked:
-            self.services.limits.wait_turn(self.caller)
+        self.wait_turns(len(asked))
         jobs = [partial(self._made, one, route) for one in asked]
         return all_of(jobs, most=MOST_AT_ONCE, on_silence=self.watched.check)
 
-    def _made(self, asked: ModelRequest, route: Route, check: Callable[[], None]) -> Made:
+    def _made(self, asked: ModelRequest, route: Route, check: Check) -> Made:
         with closing(self.make(asked, route, check)) as steps:
             for step in steps:
                 if isinstance(step, Made):

@@ -45,10 +45,10 @@ def pass_file(
     try:
         pieces = download.pieces()
         first = next(pieces, b"")
+        headers = {"Content-Type": type_of(first[:HEAD], media_type or download.media_type, name)}
     except BaseException:
         download.close()
         raise
-    headers = {"Content-Type": type_of(first[:HEAD], media_type or download.media_type, name)}
     headers |= _HARMLESS
     if download.size is not None:
         headers["Content-Length"] = str(download.size)

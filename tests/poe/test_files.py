@@ -9,7 +9,7 @@ import pytest
 from poe2openai.core.content import PIECE, content_of
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.poe.client import PoeClient
-from poe2openai.poe.files import Attachment, PoeFiles, clean_name, guessed_type, name_in
+from poe2openai.poe.files import Attachment, PoeFiles, clean_name, name_in
 from tests.support import sample_files
 from tests.support.poe_script import (
     Head,

@@ -95,6 +95,7 @@ def _transcribe(here: Visit, *, translate: bool) -> Response:
         extra=asked.extra,
         stream=asked.stream,
         include_usage=True,
+        lifted=asked.lifted,
     )
     ping_seconds = here.services.settings.stream_ping_seconds
     ping_due = next_ping(ping_seconds)

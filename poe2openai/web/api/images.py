@@ -2,20 +2,24 @@
 
 import time
 from collections.abc import Callable, Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 
 from flask import Blueprint, Response
 
+from poe2openai.core.content import Content
+from poe2openai.core.errors import GatewayError
 from poe2openai.core.events import MadeFile
 from poe2openai.core.request import ModelRequest
+from poe2openai.core.turns import Turns
 from poe2openai.dialects import sse
 from poe2openai.dialects.form import Fields
 from poe2openai.dialects.images import (
     ImagesRequest,
     Picture,
-    completed_events,
+    ResponseFormat,
+    completed_event,
     decode_edit,
     decode_generation,
     partial_event,
@@ -25,10 +29,12 @@ from poe2openai.dialects.openai_errors import error_body
 from poe2openai.gateway.catalog import Route
 from poe2openai.gateway.making import Made, files_of_kind
 from poe2openai.gateway.media_types import true_type
-from poe2openai.gateway.parallel import all_of
+from poe2openai.gateway.parallel import Check, all_of, merged
 from poe2openai.gateway.picture_requests import requests_for
-from poe2openai.web.making import Visit, fields_of_request, visit, whole
+from poe2openai.gateway.tokens import count_messages, tokenizer
+from poe2openai.web.making import MOST_AT_ONCE, Visit, fields_of_request, visit, whole
 from poe2openai.web.passing import stream_frames
+from poe2openai.web.streaming import next_ping
 
 MOST_FETCHED_AT_ONCE = 4
 
@@ -54,64 +60,92 @@ def _answer(decode: Decode, kind: str, here: Visit) -> Response:
     asked: ImagesRequest = decode(fields, default_model=here.services.settings.default_model)
     route = here.route(asked.model, stream=asked.stream)
     requests = requests_for(asked, route.declared)
+    prompt_tokens = count_messages(requests[0], tokenizer())
     if asked.stream:
-        return _streamed(here, asked, requests, route, kind)
+        return _streamed(here, requests, route, _Pictures(here, asked, kind, prompt_tokens))
     made = here.made(requests, route)
     files = [file for one in made for file in files_of_kind(one, "image", asked.model)]
-    pictures = _pictures(here, files, asked)
-    return whole(render(pictures, created=int(time.time()), text=made[0].text))
+    jobs = [partial(_picture, here, file, asked.response_format) for file in files]
+    pictures = all_of(jobs, most=MOST_FETCHED_AT_ONCE, on_silence=here.watched.check)
+    return whole(render(pictures, created=int(time.time()), text=made[0].text, prompt_tokens=prompt_tokens))
 
 
-def _streamed(here: Visit, asked: ImagesRequest, requests: Sequence[ModelRequest], route: Route, kind: str) -> Response:
-    here.services.limits.wait_turn(here.caller)
-    steps = here.make(requests[0], route)
-    # What fails before the bot says anything keeps its status.
-    first = next(steps)
-    rest = requests[1:]
-
-    def frames() -> Generator[bytes]:
-        created, shown = int(time.time()), 0
-        with closing(steps):
-            for step in chain((first,), steps):
-                if isinstance(step, MadeFile) and shown < asked.partial_images and step.media_type.startswith("image/"):
-                    picture = _picture(here, step, asked, fetched=True)
-                    yield partial_event(kind, picture, created=created, index=shown)
-                    shown += 1
-                elif isinstance(step, Made):
-                    made = [step, *(here.made(rest, route) if rest else ())]
-                    files = [file for one in made for file in files_of_kind(one, "image", asked.model)]
-                    yield completed_events(kind, _pictures(here, files, asked, fetched=True), created=created)
-                else:
-                    yield b""
-
+def _streamed(here: Visit, requests: Sequence[ModelRequest], route: Route, pictures: "_Pictures") -> Response:
+    ping_seconds = here.services.settings.stream_ping_seconds
+    ping_due = next_ping(ping_seconds)
+    here.wait_turns(len(requests))
+    sources = [partial(pictures.frames, one, route) for one in requests]
+    frames = merged(sources, most=MOST_AT_ONCE, on_silence=here.watched.check)
+    try:
+        # What fails before there is anything to tell keeps its status.
+        first = next((frame for frame in frames if frame or time.monotonic() >= ping_due), None)
+    except BaseException:
+        frames.close()
+        raise
     return stream_frames(
-        frames(),
+        _filled(first, frames),
         lambda error: sse.frame(error_body(error)),
         here.watched,
         here.record,
-        here.services.settings.stream_ping_seconds,
+        ping_seconds,
     )
 
 
-def _pictures(
-    here: Visit, files: Sequence[MadeFile], asked: ImagesRequest, *, fetched: bool | None = None
-) -> list[Picture]:
-    jobs = [lambda check, file=file: _picture(here, file, asked, check, fetched=fetched) for file in files]
-    return all_of(jobs, most=MOST_FETCHED_AT_ONCE, on_silence=here.watched.check)
+def _filled(first: bytes | None, frames: Generator[bytes | None]) -> Generator[bytes]:
+    with closing(frames):
+        for frame in chain((first,), frames):
+            yield frame or b""
 
 
-def _picture(
-    here: Visit,
-    file: MadeFile,
-    asked: ImagesRequest,
-    check: Callable[[], None] | None = None,
-    *,
-    fetched: bool | None = None,
-) -> Picture:
-    """With its bytes, unless the client wants the address alone."""
-    url = None if asked.response_format == "b64_json" else file.url
-    if asked.response_format == "url" and not fetched:
-        return Picture(url, None, file.media_type)
-    content = here.services.downloads.content(file.url, check or here.watched.check)
-    base64 = b"".join(content.base64()).decode()
-    return Picture(url, base64, true_type(content, file.media_type, file.name))
+class _Pictures:
+    """The events of one streamed answer, whose queries are asked side by side."""
+
+    def __init__(self, here: Visit, asked: ImagesRequest, kind: str, prompt_tokens: int) -> None:
+        self._here = here
+        self._asked = asked
+        self._kind = kind
+        self._prompt_tokens = prompt_tokens
+        self._partial = count()
+
+    def frames(self, request: ModelRequest, route: Route, check: Check) -> Generator[bytes]:
+        asked, kind = self._asked, self._kind
+        shown: set[str] = set()
+        with closing(self._here.make(request, route, check)) as steps:
+            for step in steps:
+                check()
+                if isinstance(step, Made):
+                    for file in files_of_kind(step, "image", asked.model):
+                        picture = self._picture(file, check)
+                        yield completed_event(
+                            kind, picture, created=int(time.time()), prompt_tokens=self._prompt_tokens
+                        )
+                elif isinstance(step, MadeFile) and step.media_type.startswith("image/"):
+                    if step.url in shown or (at := next(self._partial)) >= asked.partial_images:
+                        continue
+                    shown.add(step.url)
+                    # One that is but a step on the way is no loss.
+                    with suppress(GatewayError):
+                        yield partial_event(kind, self._picture(step, check), created=int(time.time()), index=at)
+
+    def _picture(self, file: MadeFile, check: Check) -> Picture:
+        """With its bytes, whatever was asked for: OpenAI's events hold them."""
+        wanted = None if self._asked.response_format == "url" else self._asked.response_format
+        return _picture(self._here, file, wanted, check)
+
+
+def _picture(here: Visit, file: MadeFile, wanted: ResponseFormat | None, check: Check) -> Picture:
+    """With its address and its bytes, unless one of both is wanted."""
+    if wanted == "url":
+        return Picture(file.url, None, file.media_type)
+    content = here.services.downloads.content(file.url, check)
+    media_type = true_type(content, file.media_type, file.name)
+    return Picture(None if wanted == "b64_json" else file.url, _base64(content), media_type)
+
+
+def _base64(content: Content) -> str:
+    turns = Turns()
+    pieces: list[bytes] = []
+    for piece in content.base64():
+        pieces.append(piece)
+        turns.give_way()
+    return b"".join(pieces).decode()

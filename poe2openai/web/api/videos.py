@@ -85,15 +85,7 @@ def _remix(here: Visit, video_id: str) -> Response:
 
 def _start(here: Visit, asked: VideoRequest, wish: Wish) -> Response:
     route = here.route(asked.model)
-    wanted = video_request(
-        asked.model,
-        asked.prompt,
-        asked.references,
-        size=asked.size,
-        seconds=asked.seconds,
-        extra=asked.extra,
-        declared=route.declared,
-    )
+    wanted = video_request(asked, route.declared)
     here.services.limits.wait_turn(here.caller)
     # The film outlasts its request, and has a line of its own in the log.
     record = RequestRecord(id=here.record.id, caller=here.caller.id, model=asked.model, bot=route.bot)
