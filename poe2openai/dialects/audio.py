@@ -1,7 +1,7 @@
 """POST /v1/audio/speech and /v1/audio/transcriptions (OpenAI API reference, Audio)."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -13,7 +13,7 @@ from poe2openai.core.request import Media
 from poe2openai.dialects import sse
 from poe2openai.dialects.form import Fields
 from poe2openai.dialects.images import own_parameters
-from poe2openai.dialects.media import Lifted, is_address, media_from_url, media_inline
+from poe2openai.dialects.media import NOTHING_LIFTED, Lifted, is_address, media_from_url, media_inline
 from poe2openai.dialects.validation import validate
 
 MAX_INPUT = 400_000
@@ -43,7 +43,7 @@ class SpeechRequest:
     instructions: str | None
     as_events: bool
     extra: dict[str, Any]
-    lifted: Lifted
+    lifted: Lifted = field(default_factory=lambda: NOTHING_LIFTED)
 
 
 def decode_speech(fields: Fields, *, default_model: str) -> SpeechRequest:
@@ -105,7 +105,7 @@ class TranscriptionRequest:
     stream: bool
     translate: bool
     extra: dict[str, Any]
-    lifted: Lifted
+    lifted: Lifted = field(default_factory=lambda: NOTHING_LIFTED)
 
     @property
     def instruction(self) -> str:

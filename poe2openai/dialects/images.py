@@ -1,7 +1,7 @@
 """POST /v1/images/generations and /edits (OpenAI API reference, Images): what may be asked, and how it is answered."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -13,7 +13,7 @@ from poe2openai.dialects import sse
 from poe2openai.dialects.chat_completions.schema import Whole
 from poe2openai.dialects.form import Fields
 from poe2openai.dialects.json_body import require_shallow
-from poe2openai.dialects.media import Lifted
+from poe2openai.dialects.media import NOTHING_LIFTED, Lifted
 from poe2openai.dialects.validation import validate
 
 MAX_PICTURES = 10
@@ -63,7 +63,7 @@ class ImagesRequest:
     response_format: ResponseFormat | None
     stream: bool
     partial_images: int
-    lifted: Lifted
+    lifted: Lifted = field(default_factory=lambda: NOTHING_LIFTED)
 
 
 def decode_generation(fields: Fields, *, default_model: str) -> ImagesRequest:

@@ -1,7 +1,7 @@
 """POST /v1/videos and what follows it (OpenAI API reference, Videos)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -41,7 +41,7 @@ class VideoRequest:
     size: str | None
     references: tuple[Media, ...]
     extra: dict[str, Any]
-    lifted: Lifted = NOTHING_LIFTED
+    lifted: Lifted = field(default_factory=lambda: NOTHING_LIFTED)
 
 
 def decode(fields: Fields, *, default_model: str) -> VideoRequest:

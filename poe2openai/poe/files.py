@@ -191,8 +191,10 @@ def _short_body(stream: BodyStream, status: int, on_silence: OnSilence) -> bytes
 
 def name_in(url: str) -> str:
     """The file's name at the end of an address, or `file`."""
-    path = url.partition("?")[0].partition("#")[0]
-    return clean_name(unquote(path.rpartition("/")[2])) or "file"
+    address = url.partition("?")[0].partition("#")[0]
+    path = address.partition("://")[2] or address
+    last = path.rpartition("/")[2] if "/" in path else ""
+    return clean_name(unquote(last)) or "file"
 
 
 def clean_name(name: str) -> str:

@@ -30,12 +30,20 @@ SayError = Callable[[GatewayError], bytes]
 
 
 def stream_frames(
-    frames: Generator[bytes], say_error: SayError, watched: Watched, record: RequestRecord, ping_seconds: float
+    frames: Generator[bytes],
+    say_error: SayError,
+    watched: Watched,
+    record: RequestRecord,
+    ping_seconds: float,
+    *,
+    let_go: Callable[[], None],
 ) -> Response:
-    """A stream of events; an empty frame is an idle moment, and a ping where one is due."""
-    return Response(
-        _Body(frames, say_error, watched, record, ping_seconds), headers=STREAM_HEADERS, direct_passthrough=True
-    )
+    """A stream of events; an empty frame is an idle moment, and a ping where one is due.
+
+    `let_go` frees what the frames come from, also where nobody read any of them.
+    """
+    body = _Body(frames, say_error, watched, record, ping_seconds, let_go=let_go)
+    return Response(body, headers=STREAM_HEADERS, direct_passthrough=True)
 
 
 def pass_file(
@@ -52,7 +60,7 @@ def pass_file(
     headers |= _HARMLESS
     if download.size is not None:
         headers["Content-Length"] = str(download.size)
-    body = _Body(_closing(download, chain((first,), pieces)), None, watched, record, None)
+    body = _Body(_closing(download, chain((first,), pieces)), None, watched, record, None, let_go=download.close)
     return Response(body, headers=headers, direct_passthrough=True)
 
 
@@ -71,12 +79,15 @@ class _Body(Iterable[bytes]):
         watched: Watched,
         record: RequestRecord,
         ping_seconds: float | None,
+        *,
+        let_go: Callable[[], None],
     ) -> None:
         self._frames = frames
         self._say_error = say_error
         self._watched = watched
         self._record = record
         self._ping_seconds = ping_seconds
+        self._let_go = let_go
         self._write_line = partial(write_line, record, request.method, request.path)
         self._ended = False
         self._closed = False
@@ -95,6 +106,7 @@ class _Body(Iterable[bytes]):
             self._chunks.close()
             self._frames.close()
         finally:
+            self._let_go()
             self._write_line()
 
     def _write(self) -> Generator[bytes]:

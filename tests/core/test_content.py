@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poe2openai.core.content import PIECE, Content, ContentBuilder, content_of
+from poe2openai.core.content import PIECE, Content, ContentBuilder, content_of, put_back, type_by_name
 
 PIECES = st.lists(st.binary(max_size=9), max_size=6)
 
@@ -70,3 +70,42 @@ def test_two_are_told_apart_though_their_bytes_are_the_same_and_no_log_shows_the
     assert one.sha256 == other.sha256
     assert len({one, other}) == 2
     assert "secret" not in repr(one)
+
+
+LIFTED = {
+    "lifted-ab-1x": content_of(b"one"),
+    "lifted-ab-2x": content_of(b"two"),
+    "lifted-ab-12x": content_of(b"twelve"),
+}
+
+
+class TestPutBack:
+    def test_each_word_becomes_the_base64_it_stands_for(self) -> None:
+        text = b"a lifted-ab-12x, lifted-ab-1x and lifted-ab-2xlifted-ab-1x"
+
+        assert put_back(text, LIFTED) == b"a dHdlbHZl, b25l and dHdvb25l"
+
+    @pytest.mark.parametrize("text", [b"", b"lifted-ab-3x", b"lifted-ab-1", b"lifted-ab-x", b"lifted-cd-1x"])
+    def test_what_stands_for_nothing_stays(self, text: bytes) -> None:
+        assert put_back(text, LIFTED) == text
+
+    def test_nothing_lifted(self) -> None:
+        assert put_back(b"text", {}) == b"text"
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("a.png", "image/png"),
+        ("a.b.JPG", "image/jpeg"),
+        ("a.tar.gz", None),
+        ("png", None),
+        ("a", None),
+        ("", None),
+        ("a.", None),
+        ("a.p/ng", None),
+        ("//[.png", "image/png"),
+    ],
+)
+def test_the_media_type_that_an_ending_tells(name: str, media_type: str | None) -> None:
+    assert type_by_name(name) == media_type

@@ -5,7 +5,9 @@ from typing import Any
 import orjson
 import pytest
 from openai.types import ImagesResponse
+from openai.types.image_edit_completed_event import ImageEditCompletedEvent
 from openai.types.image_edit_partial_image_event import ImageEditPartialImageEvent
+from openai.types.image_gen_completed_event import ImageGenCompletedEvent
 from openai.types.image_gen_partial_image_event import ImageGenPartialImageEvent
 from sseclient import SSEClient
 
@@ -19,7 +21,7 @@ from poe2openai.dialects.images import (
     MAX_UNKNOWN,
     ImagesRequest,
     Picture,
-    completed_events,
+    completed_event,
     decode_edit,
     decode_generation,
     own_parameters,
@@ -30,6 +32,12 @@ from poe2openai.dialects.images import (
 NOW = 1_700_000_000
 URL = "https://pfst.cf2.poecdn.net/a.png"
 PNG = Picture(URL, "iVBORw==", "image/png")
+USAGE = {
+    "input_tokens": 5,
+    "input_tokens_details": {"text_tokens": 5, "image_tokens": 0},
+    "output_tokens": 0,
+    "total_tokens": 5,
+}
 
 
 def asked(is_form: bool = False, default_model: str = "", **values: Any) -> ImagesRequest:
@@ -192,7 +200,7 @@ class TestOwnParameters:
 
 class TestAnswer:
     def whole(self, *pictures: Picture, text: str = "") -> dict[str, Any]:
-        body: dict[str, Any] = orjson.loads(render(pictures, created=NOW, text=text))
+        body: dict[str, Any] = orjson.loads(render(pictures, created=NOW, text=text, prompt_tokens=5))
         ImagesResponse.model_validate(body, strict=True)
         return body
 
@@ -201,6 +209,7 @@ class TestAnswer:
             "created": NOW,
             "data": [{"url": URL, "b64_json": "iVBORw=="}],
             "output_format": "png",
+            "usage": USAGE,
         }
 
     def test_what_the_client_does_not_want_is_left_out(self) -> None:
@@ -217,7 +226,7 @@ class TestAnswer:
         assert self.whole(Picture(URL, None, media_type))["output_format"] == told
 
     def test_none_at_all(self) -> None:
-        assert self.whole() == {"created": NOW, "data": []}
+        assert self.whole() == {"created": NOW, "data": [], "usage": USAGE}
 
 
 class TestStream:
@@ -235,8 +244,12 @@ class TestStream:
         assert name == event["type"] == f"{kind}.partial_image"
         assert (event["partial_image_index"], event["b64_json"], event["created_at"]) == (1, "iVBORw==", NOW)
 
-    def test_each_whole_picture_has_an_event(self) -> None:
-        frames = self.frames(completed_events("image_edit", [PNG, PNG], created=NOW))
+    @pytest.mark.parametrize(
+        ("kind", "model"), [("image_generation", ImageGenCompletedEvent), ("image_edit", ImageEditCompletedEvent)]
+    )
+    def test_a_whole_picture(self, kind: str, model: Any) -> None:
+        ((name, event),) = self.frames(completed_event(kind, PNG, created=NOW, prompt_tokens=5))
 
-        assert [name for name, _ in frames] == ["image_edit.completed"] * 2
-        assert all(event["b64_json"] == "iVBORw==" and event["output_format"] == "png" for _, event in frames)
+        model.model_validate(event, strict=True)
+        assert name == event["type"] == f"{kind}.completed"
+        assert (event["b64_json"], event["output_format"], event["usage"]) == ("iVBORw==", "png", USAGE)

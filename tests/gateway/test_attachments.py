@@ -157,7 +157,7 @@ def test_base64_that_became_a_file_is_not_held_any_longer(worker: Worker) -> Non
 class TestIds:
     def test_a_file_that_was_uploaded_before_is_attached(self, poe: ScriptedPoe, worker: Worker) -> None:
         upload = worker.uploads.of_content(content_of(b"report"), "r.txt", None, OWN, nobody_waits).upload
-        file = worker.ids.add(OWN.caller.id, upload, name="r.txt", purpose="user_data")
+        file = worker.ids.add(OWN.caller.account, upload, name="r.txt", purpose="user_data")
         attached = attach(worker, user(Media(FileId(file.id), None, None, PLACE)))
         assert urls(attached) == [poe.uploads[0].url]
         assert [(media.name, media.media_type) for media in media_of(attached)] == [("r.txt", "text/plain")]

@@ -127,9 +127,9 @@ def test_a_refusal_that_speaks_of_files_costs_no_file_id(poe: ScriptedPoe, clien
     """The gateway has not the bytes to upload them again: the client hears what Poe said, and keeps its file."""
     worker = Worker(client, tmp_path)
     upload = worker.uploads.of_content(content_of(b"picture"), "a.png", None, OWN, nobody_waits).upload
-    stored = worker.ids.add(OWN.caller.id, upload, name="a.png", purpose="vision")
+    stored = worker.ids.add(OWN.caller.account, upload, name="a.png", purpose="vision")
     poe.script("bot", error_reply(400, "This image is too large"))
     picture = Media(FileId(stored.id), None, None, "messages[0].content[1].file.file_id")
     failure = Telling(client, tmp_path).failure(asked(Message("user", (Text("?"), picture)), stream=True))
     assert "too large" in failure.message
-    assert worker.ids.find(OWN.caller.id, stored.id) is not None
+    assert worker.ids.find(OWN.caller.account, stored.id) is not None

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from poe2openai.core.content import content_of
+from poe2openai.core.content import Content, content_of
 from poe2openai.core.request import Inline, Media, Message, ModelRequest, Part, Text, Url
 from poe2openai.gateway.picture_requests import requests_for, speech_request, video_request
 from poe2openai.poe.parameters import Declared, bot_parameters
@@ -26,6 +26,7 @@ class Pictures:
     extra: dict[str, Any] = field(default_factory=dict)
     pictures: tuple[Media, ...] = ()
     mask: Media | None = None
+    lifted: dict[str, Content] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,18 @@ class Speech:
     speed: float | None = None
     instructions: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    lifted: dict[str, Content] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Film:
+    references: tuple[Media, ...]
+    model: str = "bot"
+    prompt: str = "A cat runs."
+    seconds: str | None = None
+    size: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    lifted: dict[str, Content] = field(default_factory=dict)
 
 
 def parts(request: ModelRequest) -> tuple[Part, ...]:
@@ -164,8 +177,7 @@ class TestSpeech:
 
 class TestFilms:
     def film(self, declared: Declared | None, *references: Media, **wishes: Any) -> ModelRequest:
-        options: dict[str, Any] = {"size": None, "seconds": None, "extra": {}, **wishes}
-        return video_request("bot", "A cat runs.", references, declared=declared, **options)
+        return video_request(Film(references, **wishes), declared)
 
     def test_the_least(self) -> None:
         expected = ModelRequest("bot", (Message("user", (Text("A cat runs."),)),), extra={})
@@ -188,3 +200,13 @@ class TestFilms:
             told = sent(self.film(declared, size=size, seconds=seconds), declared)
             assert told
             assert {name: value for name, value in told.items() if not is_valid(value, declared[name])} == {}
+
+
+def test_base64_that_was_no_file_travels_with_its_request() -> None:
+    lifted = {"word1x": content_of(b"abc")}
+
+    (picture,) = requests_for(Pictures(lifted=lifted), None)
+
+    assert picture.lifted == lifted
+    assert speech_request(Speech(lifted=lifted), None).lifted == lifted
+    assert video_request(Film((), lifted=lifted), None).lifted == lifted

@@ -309,7 +309,3 @@ class TestAddresses:
         assert clean_name("a/b\\c\0d\r\ne") == "a_b_c_d_e"
         assert clean_name("x" * 999 + ".txt").endswith("x.txt")
         assert len(clean_name("x" * 999)) == 255
-
-    def test_a_type_by_the_ending(self) -> None:
-        assert guessed_type("a.png") == "image/png"
-        assert guessed_type("a") is None

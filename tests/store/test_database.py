@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
+from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.store.database import Database
 
 MakeDatabase = Callable[..., Database]
@@ -88,7 +89,7 @@ def test_work_that_fails_leaves_no_trace(open_database: MakeDatabase) -> None:
         note("a")(connection)
         raise KeyError("b")
 
-    with pytest.raises(KeyError):
+    with pytest.raises(GatewayError, match="storage fails"):
         database.must_work(half)
     assert database.work(half, None) is None
     assert database.must_work(noted) == []
@@ -157,8 +158,9 @@ class TestBrokenStorage:
         assert database.work(noted, None) is None
         assert database.work(note("a"), None) is None
         assert len(warnings(caplog)) == 1
-        with pytest.raises(Exception, match="not a database"):
+        with pytest.raises(GatewayError, match="storage fails") as caught:
             database.must_work(noted)
+        assert caught.value.kind is ErrorKind.OVERLOADED
         assert database_file.read_bytes() == b"garbage " * 5_000
 
     def test_a_folder_that_is_not_there(

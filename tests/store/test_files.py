@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import SQLAlchemyError
 
+from poe2openai.core.errors import GatewayError
 from poe2openai.store.database import Database
 from poe2openai.store.files import FileIds, StoredFile
 from poe2openai.store.uploads import Upload, UploadCache, owner_of
@@ -145,5 +145,5 @@ def test_without_storage_it_says_so(open_database: MakeDatabase, database_file: 
         lambda: files.delete(ALICE, "file-a"),
     ]
     for call in calls:
-        with pytest.raises((OSError, SQLAlchemyError)):
+        with pytest.raises(GatewayError, match="storage fails"):
             call()

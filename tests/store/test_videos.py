@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.exc import SQLAlchemyError
 
+from poe2openai.core.errors import GatewayError
 from poe2openai.store.database import Database
 from poe2openai.store.videos import VideoJob, VideoJobs
 
@@ -116,7 +116,7 @@ def test_several_workers_may_note_at_once(open_database: MakeDatabase, clock: An
             jobs.add(f"video_{number}", ALICE, JOB)
             for progress in range(20):
                 jobs.update(f"video_{number}", {"progress": progress})
-        except SQLAlchemyError as problem:
+        except GatewayError as problem:
             problems.append(problem)
 
     threads = [threading.Thread(target=work, args=each) for each in enumerate(workers)]
@@ -141,5 +141,5 @@ def test_without_storage_it_says_so(open_database: MakeDatabase, database_file: 
         lambda: jobs.delete(ALICE, "video_1"),
     ]
     for call in calls:
-        with pytest.raises((OSError, SQLAlchemyError)):
+        with pytest.raises(GatewayError, match="storage fails"):
             call()

@@ -115,6 +115,7 @@ class Frames:
 
     def __init__(self, *frames: bytes | BaseException) -> None:
         self.closed = 0
+        self.let_go_of = 0
         self._frames = frames
 
     def generate(self) -> Generator[bytes]:
@@ -126,12 +127,22 @@ class Frames:
         finally:
             self.closed += 1
 
+    def let_go(self) -> None:
+        self.let_go_of += 1
+
     def response(self, record: RequestRecord, ping_seconds: float = 60.0) -> Response:
         say_error: Callable[[GatewayError], bytes] = lambda error: error.kind.code.encode()  # noqa: E731
-        return stream_frames(self.generate(), say_error, HangUpWatcher().watch({}), record, ping_seconds)
+        return stream_frames(
+            self.generate(), say_error, HangUpWatcher().watch({}), record, ping_seconds, let_go=self.let_go
+        )
 
 
 class TestFrames:
+    def test_what_they_come_from_is_let_go_of_though_nobody_read_any(self, record: RequestRecord) -> None:
+        frames = Frames(b"first")
+        frames.response(record).close()
+        assert frames.let_go_of == 1
+
     def test_are_written_and_idle_moments_are_not(self, record: RequestRecord) -> None:
         frames = Frames(b"", b"a", b"", b"", b"b", b"")
         response = frames.response(record)

@@ -67,6 +67,7 @@ def _speak(here: Visit) -> Response:
         here.watched,
         here.record,
         here.services.settings.stream_ping_seconds,
+        let_go=download.close,
     )
 
 

@@ -88,6 +88,7 @@ def _streamed(here: Visit, requests: Sequence[ModelRequest], route: Route, pictu
         here.watched,
         here.record,
         ping_seconds,
+        let_go=frames.close,
     )
 
 

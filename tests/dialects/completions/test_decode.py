@@ -80,9 +80,9 @@ def test_a_default_model_serves_a_body_that_names_none() -> None:
 
 def test_what_was_lifted_out_of_the_body_is_put_back() -> None:
     """Completions take no files: a `data:` URL in a prompt is a part of its text, and of what is echoed."""
-    body = orjson.dumps({"model": "m", "prompt": ["data:image/png;base64,word", "b"], "echo": True})
+    body = orjson.dumps({"model": "m", "prompt": ["data:image/png;base64,word0x", "b"], "echo": True})
 
-    decoded = decode(body, lifted={"word": content_of(b"hi")})
+    decoded = decode(body, lifted={"word0x": content_of(b"hi")})
 
     assert asked(decoded.requests[0]) == decoded.beginnings[0] == "data:image/png;base64,aGk="
     assert one(prompt="data:image/png;base64,aGk=").messages[-1].parts == (Text("data:image/png;base64,aGk="),)
