@@ -129,7 +129,8 @@ class _Work:
         self._jobs = jobs
         self._video = video
         self._record = record
-        self._said = time.monotonic()
+        self._said = self._progressed = 0.0
+        self._is_told = True
         # Let go of once the bot is asked: a film to begin with may be large, and the bot takes minutes.
         self.request: ModelRequest | None = None
         self.route: Route | None = None
@@ -156,8 +157,8 @@ class _Work:
                 match step:
                     case Progress(_, percent) if percent is not None and percent > self._video["progress"]:
                         self._video["progress"] = percent
-                        if time.monotonic() - self._said > _SAY_SECONDS:
-                            self._say()
+                        self._is_told = False
+                        self._stay_alive()
                     case Made():
                         return files_of_kind(step, "video", self._video["model"])[0]
                     case _:
@@ -171,7 +172,12 @@ class _Work:
         return self._making.make(request, route, caller, self._record, Waiting(None, self._stay_alive))
 
     def _stay_alive(self) -> None:
-        if time.monotonic() - self._said > _STILL_ALIVE_SECONDS:
+        """Notes what is not told yet, and now and then that this worker is there."""
+        now = time.monotonic()
+        if not self._is_told and now - self._progressed > _SAY_SECONDS:
+            self._progressed = now
+            self._say()
+        elif now - self._said > _STILL_ALIVE_SECONDS:
             self._say()
 
     def _fail(self, error: GatewayError) -> None:
@@ -182,7 +188,7 @@ class _Work:
     def _say(self, **changes: Any) -> None:
         """A storage that fails for a while costs a note of progress, and no film."""
         self._video.update(changes)
-        self._said = time.monotonic()
+        self._said, self._is_told = time.monotonic(), True
         with suppress(GatewayError):
             self._write({})
 

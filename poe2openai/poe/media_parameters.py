@@ -23,8 +23,18 @@ _FORMAT_PARAMETERS = ("output_format", "format", "response_format")
 _INSTRUCTION_PARAMETERS = ("instructions", "style_prompt", "style")
 _DURATION_PARAMETERS = ("duration", "seconds", "length")
 
-# OpenAI's and others' words by how much they ask for: a bot with other words gets the nearest, of two the better.
-_QUALITIES = {"low": 0, "standard": 2, "medium": 2, "hd": 3, "high": 4, "premium": 4, "xhigh": 5, "ultra": 6, "max": 6}
+# OpenAI's and others' words by how much they ask for: a bot with other words gets the nearest, of two the cheaper.
+_QUALITIES = {
+    "low": 0,
+    "standard": 2,
+    "medium": 2,
+    "hd": 3.5,
+    "high": 4,
+    "premium": 4,
+    "xhigh": 5,
+    "ultra": 6,
+    "max": 6,
+}
 # What Poe's bots call a number of lines, or thousands of pixels of the longer side, in pixels of the shorter side.
 _LINES_OF_K = {1: 1024, 2: 1440, 3: 1800, 4: 2160}
 
@@ -213,4 +223,4 @@ def _nearest_quality(quality: str, choices: Sequence[Any]) -> Any:
     if wanted not in _QUALITIES or not ranked:
         return None
     rank = _QUALITIES[wanted]
-    return min(ranked, key=lambda choice: (abs(_QUALITIES[choice.lower()] - rank), -_QUALITIES[choice.lower()]))
+    return min(ranked, key=lambda choice: (abs(_QUALITIES[choice.lower()] - rank), _QUALITIES[choice.lower()]))

@@ -14,6 +14,7 @@ from poe2openai.core.collect import Answer
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import AnswerEvent, Failed, Finished, PartDelta
 from poe2openai.core.request import Message, ModelRequest, OutputFormat, Text
+from poe2openai.dialects.lifting import LiftedBody
 from poe2openai.web.answering import FORMAT_ERROR_HEADER, Question, respond
 from tests.support.apps import app_for
 from tests.support.poe_script import done, error_reply, text
@@ -30,9 +31,9 @@ class PlainText:
         return "".join(said + ends).encode()
 
 
-def read(body: bytes, settings: Settings) -> Question:
+def read(body: LiftedBody, settings: Settings) -> Question:
     """A body is the JSON of `bot`, `count`, `stream` and `json`."""
-    fields = orjson.loads(body)
+    fields = orjson.loads(body.text)
     if fields["bot"] == "wrong":
         raise GatewayError(ErrorKind.INVALID_REQUEST, "No such thing.", param="bot")
     request = ModelRequest(

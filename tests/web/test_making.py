@@ -25,7 +25,8 @@ def view(here: Visit) -> Response:
     """A body is the JSON of `bot` and `count`."""
     fields = fields_of_request(here).values
     asked = ModelRequest(fields["bot"], (Message("user", (Text("Paint."),)),))
-    made = here.made([asked] * fields.get("count", 1), here.route(fields["bot"]))
+    here.wait_turns(fields.get("count", 1))
+    made = here.all_made([asked] * fields.get("count", 1), here.route(fields["bot"]))
     return whole(" ".join(file.name for one in made for file in one.files).encode(), "text/plain")
 
 

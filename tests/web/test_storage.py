@@ -111,6 +111,7 @@ from gevent import monkey; monkey.patch_all()
 import gevent, pathlib, sys, threading, time
 from dataclasses import replace
 from poe2openai.config.settings import Settings
+from poe2openai.core.errors import GatewayError
 from poe2openai.web.storage import database
 
 settings = replace(Settings(), config_dir=pathlib.Path(sys.argv[1]))
@@ -144,7 +145,7 @@ assert threads == {False}, "the work was done where everybody else runs"
 assert max(gaps) < 0.3, max(gaps)
 try:
     one.must_work(lambda connection: {}["none"])
-except KeyError:
+except GatewayError:
     print("raised")
 """
 

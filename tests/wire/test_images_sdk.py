@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.support.bot_server import BotServer
 from tests.support.fixtures import GatewayFactory
 from tests.support.gateway import Gateway
 from tests.support.poe_models import entry
-from tests.support.poe_script import Step, done, file, json_reply, replace, text
+from tests.support.poe_script import Step, done, file, json_reply, replace, text, until
 from tests.support.scripted_poe import ScriptedPoe
 from tests.support.sending import data_url, new_key
 
@@ -104,6 +105,19 @@ class TestSeveral:
         for model in ("picture", "pictures"):
             events = list(bots.images.generate(model=model, prompt="a cat", n=3, stream=True))
             assert [event.type for event in events] == ["image_generation.completed"] * 3
+
+    def test_in_a_stream_each_comes_as_soon_as_it_is_done(self, client: openai.OpenAI, poe: ScriptedPoe) -> None:
+        """The slow one is let go on by the arrival of the fast one alone: were it waited for, nothing would come."""
+        go_on = threading.Event()
+        url = poe.serve("a.png", PNG, "image/png")
+        poe.script("bot", until(go_on), file(url), done())
+        poe.script("bot", file(url), done())
+        events = client.images.generate(model="bot", prompt="a cat", n=2, stream=True)
+        first = next(iter(events))
+        assert not go_on.is_set()
+        go_on.set()
+        assert [first.type, *(event.type for event in events)] == ["image_generation.completed"] * 2
+        assert first.usage.input_tokens > 0
 
 
 class TestOptions:

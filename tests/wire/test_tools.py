@@ -210,5 +210,7 @@ class TestSingleMessage:
         said = single["content"]
         order = ["System: Be brief.", "User: Look", "Assistant: I look.", "sun", "And?", "Tells the weather."]
         assert sorted(order, key=said.index) == order
-        assert [each["url"] for each in single["attachments"]] == ["https://x.test/a.png"]
+        (upload,) = poe.uploads
+        assert upload.download_url == "https://x.test/a.png"
+        assert [each["url"] for each in single["attachments"]] == [upload.url]
         assert single["parameters"] == {"aspect": "1:1"}

@@ -6,7 +6,7 @@ from functools import partial
 
 from flask import Blueprint, Response, request
 
-from poe2openai.core.events import AnswerEvent, Failed, Finished, PartDelta, Usage
+from poe2openai.core.events import AnswerEvent, Failed, Finished, MadeFile, PartDelta, Usage
 from poe2openai.core.request import Message, ModelRequest, Sampling, Text
 from poe2openai.dialects import sse
 from poe2openai.dialects.audio import (
@@ -21,12 +21,14 @@ from poe2openai.dialects.audio import (
 )
 from poe2openai.dialects.openai_errors import error_body
 from poe2openai.gateway.attempts import Waiting
+from poe2openai.gateway.catalog import Route
 from poe2openai.gateway.downloads import Download
 from poe2openai.gateway.making import files_of_kind
+from poe2openai.gateway.parallel import Check
 from poe2openai.gateway.picture_requests import speech_request
 from poe2openai.gateway.tokens import count_messages, tokenizer
 from poe2openai.web.making import Visit, fields_of_request, visit, whole
-from poe2openai.web.passing import pass_file, stream_frames
+from poe2openai.web.passing import pass_file
 from poe2openai.web.request_log import write_line
 from poe2openai.web.streaming import next_ping, stream_answer, whole_answer
 
@@ -57,22 +59,21 @@ def _speak(here: Visit) -> Response:
     asked: SpeechRequest = decode_speech(fields_of_request(here), default_model=here.services.settings.default_model)
     route = here.route(asked.model, stream=asked.as_events)
     wanted = speech_request(asked, route.declared)
-    file = files_of_kind(here.made([wanted], route)[0], "audio", asked.model)[0]
-    download = here.services.downloads.open(file.url, here.watched.check)
-    if not asked.as_events:
-        return pass_file(download, file.media_type, file.name, here.watched, here.record)
-    return stream_frames(
-        _speech_frames(download, Usage(count_messages(wanted, tokenizer()), 0)),
-        lambda error: sse.frame(error_body(error)),
-        here.watched,
-        here.record,
-        here.services.settings.stream_ping_seconds,
-        let_go=download.close,
-    )
+    here.wait_turns(1)
+    if asked.as_events:
+        return here.stream([partial(_speech_frames, here, wanted, route)])
+    file, download = _spoken(here, wanted, route, here.watched.check)
+    return pass_file(download, file.media_type, file.name, here.watched, here.record)
 
 
-def _speech_frames(download: Download, usage: Usage) -> Generator[bytes]:
+def _spoken(here: Visit, wanted: ModelRequest, route: Route, check: Check) -> tuple[MadeFile, Download]:
+    file = files_of_kind(here.made(wanted, route, check), "audio", wanted.model)[0]
+    return file, here.services.downloads.open(file.url, check)
+
+
+def _speech_frames(here: Visit, wanted: ModelRequest, route: Route, check: Check) -> Generator[bytes]:
     rest = b""
+    _, download = _spoken(here, wanted, route, check)
     with download:
         for piece in download.pieces():
             rest += piece
@@ -81,7 +82,7 @@ def _speech_frames(download: Download, usage: Usage) -> Generator[bytes]:
                 rest = rest[_SPEECH_PIECE:]
     if rest:
         yield speech_delta(b64encode(rest).decode())
-    yield speech_done(usage)
+    yield speech_done(Usage(count_messages(wanted, tokenizer()), 0))
 
 
 def _transcribe(here: Visit, *, translate: bool) -> Response:

@@ -1,10 +1,10 @@
 """POST /v1/images/generations and /v1/images/edits (OpenAI API reference, Images)."""
 
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import closing, suppress
 from functools import partial
-from itertools import chain, count
+from itertools import count
 
 from flask import Blueprint, Response
 
@@ -13,7 +13,6 @@ from poe2openai.core.errors import GatewayError
 from poe2openai.core.events import MadeFile
 from poe2openai.core.request import ModelRequest
 from poe2openai.core.turns import Turns
-from poe2openai.dialects import sse
 from poe2openai.dialects.form import Fields
 from poe2openai.dialects.images import (
     ImagesRequest,
@@ -25,16 +24,13 @@ from poe2openai.dialects.images import (
     partial_event,
     render,
 )
-from poe2openai.dialects.openai_errors import error_body
 from poe2openai.gateway.catalog import Route
 from poe2openai.gateway.making import Made, files_of_kind
 from poe2openai.gateway.media_types import true_type
-from poe2openai.gateway.parallel import Check, all_of, merged
+from poe2openai.gateway.parallel import Check, all_of
 from poe2openai.gateway.picture_requests import requests_for
 from poe2openai.gateway.tokens import count_messages, tokenizer
-from poe2openai.web.making import MOST_AT_ONCE, Visit, fields_of_request, visit, whole
-from poe2openai.web.passing import stream_frames
-from poe2openai.web.streaming import next_ping
+from poe2openai.web.making import Visit, fields_of_request, visit, whole
 
 MOST_FETCHED_AT_ONCE = 4
 
@@ -61,41 +57,15 @@ def _answer(decode: Decode, kind: str, here: Visit) -> Response:
     route = here.route(asked.model, stream=asked.stream)
     requests = requests_for(asked, route.declared)
     prompt_tokens = count_messages(requests[0], tokenizer())
+    here.wait_turns(len(requests))
     if asked.stream:
-        return _streamed(here, requests, route, _Pictures(here, asked, kind, prompt_tokens))
-    made = here.made(requests, route)
+        events = _Pictures(here, asked, kind, prompt_tokens)
+        return here.stream([partial(events.frames, one, route) for one in requests])
+    made = here.all_made(requests, route)
     files = [file for one in made for file in files_of_kind(one, "image", asked.model)]
     jobs = [partial(_picture, here, file, asked.response_format) for file in files]
     pictures = all_of(jobs, most=MOST_FETCHED_AT_ONCE, on_silence=here.watched.check)
     return whole(render(pictures, created=int(time.time()), text=made[0].text, prompt_tokens=prompt_tokens))
-
-
-def _streamed(here: Visit, requests: Sequence[ModelRequest], route: Route, pictures: "_Pictures") -> Response:
-    ping_seconds = here.services.settings.stream_ping_seconds
-    ping_due = next_ping(ping_seconds)
-    here.wait_turns(len(requests))
-    sources = [partial(pictures.frames, one, route) for one in requests]
-    frames = merged(sources, most=MOST_AT_ONCE, on_silence=here.watched.check)
-    try:
-        # What fails before there is anything to tell keeps its status.
-        first = next((frame for frame in frames if frame or time.monotonic() >= ping_due), None)
-    except BaseException:
-        frames.close()
-        raise
-    return stream_frames(
-        _filled(first, frames),
-        lambda error: sse.frame(error_body(error)),
-        here.watched,
-        here.record,
-        ping_seconds,
-        let_go=frames.close,
-    )
-
-
-def _filled(first: bytes | None, frames: Generator[bytes | None]) -> Generator[bytes]:
-    with closing(frames):
-        for frame in chain((first,), frames):
-            yield frame or b""
 
 
 class _Pictures:
