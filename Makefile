@@ -22,8 +22,8 @@ run: ## the gateway on http://localhost:8080 (PORT=… for another)
 demo: dev-requirements ## the gateway in front of a small scripted Poe: no account needed
 	@exec $(BIN)/python -m tools.demo
 
-test: dev-requirements ## all tests (PYTEST_ARGS="-k health -x" for some)
-	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+test: dev-requirements ## all tests, two files at a time (PYTEST_ARGS="-k health -x" for some)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
 check: dev-requirements ## lint, format, types, import contracts
 	$(BIN)/python -m ruff check .

@@ -14,10 +14,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 HEADERS = "-H 'Authorization: Bearer any-key' -H 'Content-Type: application/json'"
 QUESTION = '{"model": "demo-thinker", "stream": true, "messages": [{"role": "user", "content": "Hello!"}]}'
+PASSWORD = "demo-password"  # noqa: S105 - nothing is behind it
 WELCOME = """
 poe2openai is up, with a demo Poe behind it: no account is needed, any key will do.
 
     {base}
+    {admin}  name admin, password {password}
 
 In another terminal:
 
@@ -50,7 +52,15 @@ class Demo:
         self._start(["-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"], self._gateway_environment(address))
         self._wait_until_up()
         base = f"http://{self._host}:{self._port}/v1"
-        print(WELCOME.format(base=base, curl=f"curl -N {base}/chat/completions {HEADERS} -d '{QUESTION}'"), flush=True)
+        print(
+            WELCOME.format(
+                base=base,
+                admin=f"http://{self._host}:{self._port}/admin",
+                password=PASSWORD,
+                curl=f"curl -N {base}/chat/completions {HEADERS} -d '{QUESTION}'",
+            ),
+            flush=True,
+        )
         while all(process.poll() is None for process in self._processes):
             time.sleep(0.2)
         raise DemoError("a part of the demo ended by itself: see above")
@@ -94,6 +104,10 @@ class Demo:
             "POE_FILE_UPLOAD_URL": f"{poe}/upload",
             "RATE_LIMIT_MS": "0",
             "WEB_CONCURRENCY": "1",
+            # For the playground.
+            "POE_API_KEYS": "demo-key",
+            "ACCESS_TOKENS": "demo-token",
+            "ADMIN_PASSWORD": PASSWORD,
             "GRACEFUL_TIMEOUT": "2",
         }
 

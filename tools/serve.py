@@ -15,7 +15,7 @@ GREETING = """\
 poe2openai {version} at {address}
 
   OpenAI clients  base URL {address}/v1, API key: your Poe key
-  admin           {address}/admin (leads to the start page; settings are in the environment and models.yaml)
+  admin           {address}/admin (its password: ADMIN_PASSWORD, or what the first start prints below)
   health          {address}/health
 
 Try it in another terminal:

@@ -223,13 +223,39 @@ class Settings:
         "Logs", "text", values.log_format, "`text` or `json`; one line for each request either way."
     )
 
-    admin_username: str = _setting("Later", "admin", values.text, "Name that opens the admin pages.")
+    admin_username: str = _setting("Admin pages", "admin", values.text, "Name that opens the admin pages.")
     admin_password: str = _setting(
-        "Later",
+        "Admin pages",
         "",
         values.text,
-        "Password that opens the admin pages; they stay shut without one.",
+        "Password that opens the admin pages. Without it one is made at the first start, shown once in the log and "
+        "kept hashed in `CONFIG_DIR`.",
         secret=True,
+        shown_default="made at the first start",
+    )
+    admin_idle_seconds: int = _setting(
+        "Admin pages", 14_400, values.whole(60), "Seconds without a click after which one has to log in again."
+    )
+    admin_session_seconds: int = _setting(
+        "Admin pages", 604_800, values.whole(60), "Seconds after which one has to log in again in any case."
+    )
+    database_url: str = _setting(
+        "Admin pages",
+        "",
+        values.database_url,
+        "PostgreSQL in place of the file `poe2openai.db` in `CONFIG_DIR`, for several machines: "
+        "`postgresql://name:password@host/database` (needs `pip install psycopg[binary]`).",
+        secret=True,
+        shown_default="SQLite in `CONFIG_DIR`",
+    )
+    usage_retention_days: int = _setting(
+        "Admin pages", 90, values.whole(0, 3650), "Days for which the records of requests are kept. 0: none are made."
+    )
+    record_messages: bool = _setting(
+        "Admin pages",
+        False,
+        values.flag,
+        "Whether the records hold the texts of requests and answers, cut to a few thousand characters.",
     )
     poe_file_upload_url: str = _setting(
         "Files",

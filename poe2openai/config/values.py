@@ -152,6 +152,15 @@ def limits_storage(value: str) -> str:
     return stripped
 
 
+def database_url(value: str) -> str:
+    """As SQLAlchemy reads it."""
+    stripped = value.strip()
+    scheme, mark, rest = stripped.partition("://")
+    if scheme not in ("postgresql", "postgres") or not mark or not rest or not _printable(stripped):
+        raise ValueError("must be a URL that starts with postgresql://")
+    return stripped
+
+
 def rate_limits(value: str) -> str:
     """The notation of `limits`, which raises when it reads worse; checked here so that a bad one stops the start."""
     one = r"\s*[1-9][0-9]{0,8}\s*(/|\s*per\s*)\s*([1-9][0-9]{0,8})?\s*(second|minute|hour|day|month|year)s?\s*"

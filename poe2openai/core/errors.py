@@ -3,6 +3,7 @@
 GatewayError(kind)
   the client's   INVALID_REQUEST AUTHENTICATION PERMISSION NOT_FOUND METHOD_NOT_ALLOWED MODEL_NOT_FOUND
                  REQUEST_TIMEOUT TOO_LARGE CONTEXT_LENGTH NO_FILE RATE_LIMIT INSUFFICIENT_QUOTA
+  the owner's    STOPPED CONFLICT
   Poe's          UPSTREAM_INTERNAL UPSTREAM_ERROR UPSTREAM_CUT_OFF UPSTREAM_EMPTY UPSTREAM_INVALID
                  UPSTREAM_UNREACHABLE UPSTREAM_TIMEOUT OVERLOADED
   ours           INTERNAL
@@ -24,6 +25,8 @@ class ErrorKind(Enum):
     TOO_LARGE = ("request_too_large", 413)
     CONTEXT_LENGTH = ("context_length_exceeded", 400)
     NO_FILE = ("no_file_in_answer", 422)  # not the bot's failure: SDKs would ask again, and pay again
+    STOPPED = ("stopped_by_owner", 403)  # SDKs would ask again after a status that may pass
+    CONFLICT = ("changed_meanwhile", 412)
     RATE_LIMIT = ("rate_limit_exceeded", 429)
     INSUFFICIENT_QUOTA = ("insufficient_quota", 429)
     INTERNAL = ("internal_error", 500)

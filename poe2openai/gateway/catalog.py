@@ -1,7 +1,7 @@
 """Which bots there are, by which names clients know them, and what the owner set for each."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +131,11 @@ class Catalog:
         if error is not None and entry is None:
             raise error
         return entry
+
+    def poes(self) -> Sequence[dict[str, Any]]:
+        """Poe's list as it was last read, without what models.yaml says; raises `GatewayError` if it never came."""
+        self._list.load()
+        return self._list.entries or ()
 
     def unedited(self) -> list[dict[str, Any]]:
         """Poe's list as it is at this moment; raises `GatewayError`."""

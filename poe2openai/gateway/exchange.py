@@ -81,6 +81,8 @@ class Exchange:
 
     def _open(self, request: ModelRequest, route: Route, asker: Asker) -> tuple[Asking, Ask, Upstream]:
         """With the request's files; where Poe may have forgotten one that it had, once more with all of them anew."""
+        if asker.record.texts is not None:
+            asker.record.texts.ask(request)
         attached = self._attach(request, route, asker)
         asking = Asking(attached.request, route, self._tool_ways, tool_flags=self._tool_flags)
         try:

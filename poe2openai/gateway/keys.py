@@ -21,6 +21,9 @@ REST_SECONDS: Final = {
 }
 LONGEST_REST_SECONDS: Final = 3600.0
 
+SHORTEST_SHOWN: Final = 16
+HIDDEN: Final = "••••"
+
 _WELL_FORMED = re.compile(r"[!-~]+")
 _log = logging.getLogger(__name__)
 
@@ -40,6 +43,20 @@ class Caller:
     def account(self) -> str:
         """Whose files and videos they are: the whole digest, the same whatever the gateway's other keys are."""
         return hashlib.sha256(b"poe2openai account\0" + (self.credential or self.id).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyState:
+    """One of the gateway's Poe keys as the owner may see it; `position` counts from 1.
+
+    `resting` is the seconds until it is in its turn again, `error` what it last rested for, `error_age` seconds ago.
+    """
+
+    position: int
+    masked: str
+    resting: float | None
+    error: ErrorKind | None
+    error_age: float | None
 
 
 class KeyRing:
@@ -63,6 +80,7 @@ class KeyRing:
         self._lock = threading.Lock()
         self._turn = 0
         self._back_at: dict[str, float] = {}
+        self._last_error: dict[str, tuple[ErrorKind, float]] = {}
         self._warn_of_a_ring_that_serves_nobody()
 
     def identify(self, credential: str | None) -> Caller:
@@ -78,7 +96,7 @@ class KeyRing:
         if self._is_token(digest):
             if not self._keys:
                 raise _refused("This access token has no Poe key behind it: POE_API_KEYS is not set on the gateway.")
-            return Caller(f"token-{digest.hex()[:8]}", None, credential)
+            return Caller(_token_id(digest), None, credential)
         if not self._allow_client_keys:
             raise _refused("The access token is unknown, and this gateway takes no Poe keys from clients.")
         return Caller(f"key-{digest.hex()[:8]}", credential, credential)
@@ -102,7 +120,9 @@ class KeyRing:
         if error.kind is ErrorKind.RATE_LIMIT and error.retry_after is not None and math.isfinite(error.retry_after):
             seconds = min(max(error.retry_after, 1.0), LONGEST_REST_SECONDS)
         with self._lock:
-            self._back_at[key] = max(self._clock() + seconds, self._back_at.get(key, 0.0))
+            now = self._clock()
+            self._back_at[key] = max(now + seconds, self._back_at.get(key, 0.0))
+            self._last_error[key] = (error.kind, now)
         _log.warning(
             "Poe key %s of %s rests for %d s: %s", self._keys.index(key) + 1, len(self._keys), seconds, error.kind.code
         )
@@ -111,6 +131,31 @@ class KeyRing:
         if self._back_at:
             with self._lock:
                 self._back_at.pop(key, None)
+
+    def states(self) -> list[KeyState]:
+        """How each key fares, in the order of POE_API_KEYS, as far as this worker has seen."""
+        with self._lock:
+            now = self._clock()
+            return [self._state(position, key, now) for position, key in enumerate(self._keys, 1)]
+
+    def poe_keys(self) -> list[str]:
+        """The keys themselves, in the order of POE_API_KEYS: for Poe, and for nobody else."""
+        return list(self._keys)
+
+    def token_id(self, token: str) -> str:
+        """The `id` of the callers that send this token."""
+        return _token_id(self._digest(token))
+
+    def _state(self, position: int, key: str, now: float) -> KeyState:
+        back_at = self._back_at.get(key, now)
+        error, at = self._last_error.get(key, (None, now))
+        return KeyState(
+            position,
+            masked(key),
+            resting=back_at - now if back_at > now else None,
+            error=error,
+            error_age=now - at if error is not None else None,
+        )
 
     def _awake_and_resting(self) -> tuple[list[str], list[str]]:
         if not self._back_at:
@@ -143,6 +188,15 @@ class KeyRing:
             _log.warning("ACCESS_TOKENS are of no use: POE_API_KEYS is not set.")
         if not self._allow_client_keys and not (self._keys and self._tokens):
             _log.warning("Nobody can call: ALLOW_CLIENT_KEYS is off, and ACCESS_TOKENS with POE_API_KEYS are not set.")
+
+
+def masked(credential: str) -> str:
+    """Enough to tell it from others, too little to use; nothing at all of a short one."""
+    return f"{credential[:3]}…{credential[-4:]}" if len(credential) >= SHORTEST_SHOWN else HIDDEN
+
+
+def _token_id(digest: bytes) -> str:
+    return f"token-{digest.hex()[:8]}"
 
 
 def _salt(poe_keys: Sequence[str], access_tokens: Sequence[str]) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from poe2openai.core.content import Content, ContentBuilder
-from poe2openai.core.errors import GatewayError
+from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.gateway.attempts import attempt
 from poe2openai.gateway.keys import Caller, KeyRing
 from poe2openai.gateway.media_types import file_name, true_type
@@ -127,7 +127,9 @@ class Uploads:
         try:
             uploaded = flight.result = self._find_or_send(task, on_silence)
         except GatewayError as error:
-            flight.error = error
+            # Who is stopped says nothing of the file: whoever else waits for it takes over.
+            if error.kind is not ErrorKind.STOPPED:
+                flight.error = error
             raise
         finally:
             with self._lock:

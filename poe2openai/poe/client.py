@@ -164,8 +164,9 @@ class PoeClient:
     def _send(self, request: PreparedQuery, timeout: tuple[float, float] | None = None) -> Response:
         try:
             response = self._adapter.send(request, stream=True, timeout=timeout)
-        except GatewayError:
-            self.last_contact = LastContact(time.time(), ok=False)
+        except GatewayError as error:
+            if error.kind is not ErrorKind.STOPPED:  # which is nothing that Poe did
+                self.last_contact = LastContact(time.time(), ok=False)
             raise
         self.last_contact = LastContact(time.time(), ok=response.status_code < 500)
         return response

@@ -12,6 +12,7 @@ from poe2openai.core.collect import Answer
 from poe2openai.core.request import ModelRequest
 from poe2openai.dialects.lifting import LiftedBody
 from poe2openai.gateway.attempts import Waiting
+from poe2openai.gateway.keys import Caller
 from poe2openai.gateway.record import RequestRecord
 from poe2openai.web.auth import caller_of
 from poe2openai.web.body import read_body, read_lifted
@@ -45,12 +46,21 @@ class Question:
     render: Callable[[Sequence[Answer]], bytes]
 
 
-def respond(read: Callable[[LiftedBody, Settings], Question]) -> Response:
-    """Answers the request at hand; `read` is the dialect, and raises `GatewayError` for a body that is wrong."""
+def _by_key() -> Caller:
+    return caller_of(request, services().keys)
+
+
+def respond(read: Callable[[LiftedBody, Settings], Question], find_caller: Callable[[], Caller] = _by_key) -> Response:
+    """Answers the request at hand; `read` is the dialect, and raises `GatewayError` for a body that is wrong.
+
+    `find_caller` says who asks, and raises where nobody may.
+    """
     here, record = services(), current_record()
-    watched = here.hang_up.watch(request.environ)
+    watched = here.hang_up.watch(request.environ, record)
     try:
-        response = _answer(here, record, watched, read)
+        caller = find_caller()
+        record.caller = caller.id
+        response = _answer(here, record, watched, caller, read)
     except ClientGone:
         watched.close()
         record.hung_up = True
@@ -64,10 +74,12 @@ def respond(read: Callable[[LiftedBody, Settings], Question]) -> Response:
 
 
 def _answer(
-    here: Services, record: RequestRecord, watched: Watched, read: Callable[[LiftedBody, Settings], Question]
+    here: Services,
+    record: RequestRecord,
+    watched: Watched,
+    caller: Caller,
+    read: Callable[[LiftedBody, Settings], Question],
 ) -> Response:
-    caller = caller_of(request, here.keys)
-    record.caller = caller.id
     question = read(_read_lifted(here.settings, record), here.settings)
     asked = question.requests[0]
     route = here.catalog.resolve(asked.model)

@@ -19,6 +19,7 @@ from poe2openai.gateway.downloads import Downloads
 from poe2openai.gateway.exchange import Exchange
 from poe2openai.gateway.keys import KeyRing
 from poe2openai.gateway.making import Making
+from poe2openai.gateway.recorder import Recorder
 from poe2openai.gateway.tokens import tokenizer
 from poe2openai.gateway.tool_ways import ToolWays
 from poe2openai.gateway.uploading import Uploads
@@ -30,14 +31,25 @@ from poe2openai.poe.files import PoeFiles
 from poe2openai.poe.public_fetch import MAX_SIZE, PublicFetcher
 from poe2openai.store.database import Database
 from poe2openai.store.files import FileIds
+from poe2openai.store.records import MOST_ROWS, MOST_ROWS_IN_MEMORY, Records
 from poe2openai.store.uploads import UploadCache
 from poe2openai.store.videos import VideoJobs
 from poe2openai.web import cors, errors, health, limits, log_format, pages, request_log
+from poe2openai.web.admin import config as admin_config
+from poe2openai.web.admin import connect as admin_connect
+from poe2openai.web.admin import keys as admin_keys
+from poe2openai.web.admin import live as admin_live
+from poe2openai.web.admin import login, session
+from poe2openai.web.admin import models as admin_models
+from poe2openai.web.admin import overview as admin_overview
+from poe2openai.web.admin import playground as admin_playground
 from poe2openai.web.api import audio, billing, chat, completions, embeddings, files, images, models, videos
+from poe2openai.web.client_name import client_name
 from poe2openai.web.hang_up import HangUpWatcher
+from poe2openai.web.live import Live
 from poe2openai.web.readable import ReadableWait
 from poe2openai.web.services import EXTENSION, Services
-from poe2openai.web.storage import database
+from poe2openai.web.storage import database, database_aside, is_temporary
 
 log = logging.getLogger(__name__)
 
@@ -53,10 +65,19 @@ _BLUEPRINTS = (
     models.blueprint,
     health.blueprint,
     pages.blueprint,
+    login.blueprint,
+    admin_config.blueprint,
+    admin_live.blueprint,
+    admin_overview.blueprint,
+    admin_keys.blueprint,
+    admin_models.blueprint,
+    admin_playground.blueprint,
+    admin_connect.blueprint,
 )
 
 # A thread that waits for Poe looks this often whether its client is still there; a greenlet is told.
 _THREAD_TICK_SECONDS = 0.5
+_LONGEST_TICK_SECONDS = 2.5  # so that a request which the owner stops ends soon
 
 
 class App(Flask):
@@ -73,16 +94,20 @@ def create_app(settings: Settings | None = None) -> Flask:
     log_format.configure(settings.log_level, settings.log_format)
     app = App("poe2openai", static_folder="../static", template_folder="../templates")
     # Before all that may answer by itself: each of them is logged too.
-    request_log.install(app)
+    records = Records(database_aside(settings), most_rows=MOST_ROWS_IN_MEMORY if is_temporary(settings) else MOST_ROWS)
+    recorder = Recorder(records, days=settings.usage_retention_days, client_name=client_name)
+    request_log.install(app, recorder.note, with_texts=settings.record_messages and settings.usage_retention_days > 0)
     errors.install(app)
     cors.install(app)
-    app.extensions[EXTENSION] = _services(app, settings)
+    store = database(settings)
+    app.extensions[EXTENSION] = _services(app, settings, store, recorder)
+    session.install(app, settings, store)
     for blueprint in _BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
 
 
-def _services(app: Flask, settings: Settings) -> Services:
+def _services(app: Flask, settings: Settings, store: Database, recorder: Recorder) -> Services:
     models_file = ModelsFileStore(settings.config_dir, settings.models_yaml)
     models_file.watch()
     keys = KeyRing(settings.poe_api_keys, settings.access_tokens, settings.allow_client_keys)
@@ -97,7 +122,6 @@ def _services(app: Flask, settings: Settings) -> Services:
     catalog = Catalog(models_file, partial(_poes_list, poe, models_file), settings.models_refresh_seconds)
     catalog.start()
     poe_files = PoeFiles(poe, settings.poe_file_upload_url)
-    store = database(settings)
     file_ids = FileIds(store, ttl_seconds=settings.url_cache_ttl_seconds)
     fetcher = PublicFetcher(
         connect_timeout=settings.upstream_connect_timeout, max_size=max(MAX_SIZE, settings.max_request_size)
@@ -111,6 +135,7 @@ def _services(app: Flask, settings: Settings) -> Services:
         tool_flags=settings.tool_flags,
     )
     making = Making(exchange, poe_files)
+    hang_up = HangUpWatcher()
     return Services(
         settings=settings,
         models_file=models_file,
@@ -133,7 +158,10 @@ def _services(app: Flask, settings: Settings) -> Services:
         ),
         balances=Balances(poe),
         limits=limits.install(app, settings),
-        hang_up=HangUpWatcher(),
+        hang_up=hang_up,
+        records=recorder.records,
+        recorder=recorder,
+        live=Live(hang_up, settings),
     )
 
 
@@ -156,5 +184,5 @@ def _poes_list(poe: PoeClient, models_file: ModelsFileStore) -> list[dict[str, A
 
 def _tick(ping_seconds: float) -> float:
     """How often silence is told: finely enough that a ping is late by a quarter of its interval at most."""
-    tick = ping_seconds / 4
+    tick = min(ping_seconds / 4, _LONGEST_TICK_SECONDS)
     return tick if is_module_patched("socket") else min(tick, _THREAD_TICK_SECONDS)

@@ -64,6 +64,7 @@ TEXTS: Mapping[Language, Mapping[str, str]] = {
         "copy_label": "Copy",
         "copied_label": "Copied",
         "language": "Language",
+        "admin": "Admin pages",
     },
     "zh-CN": {
         "title": "用任何 OpenAI 客户端，和任何 Poe 机器人对话",
@@ -112,6 +113,7 @@ TEXTS: Mapping[Language, Mapping[str, str]] = {
         "copy_label": "复制",
         "copied_label": "已复制",
         "language": "语言",
+        "admin": "管理页面",
     },
     "zh-TW": {
         "title": "用任何 OpenAI 用戶端，和任何 Poe 機器人對話",
@@ -160,6 +162,7 @@ TEXTS: Mapping[Language, Mapping[str, str]] = {
         "copy_label": "複製",
         "copied_label": "已複製",
         "language": "語言",
+        "admin": "管理頁面",
     },
 }
 

@@ -90,7 +90,7 @@ class Visit:
 def visit(view: Callable[[Visit], Response]) -> Response:
     """Answers the request at hand by `view`, whose response closes the watch itself where it is streamed."""
     here, record = services(), current_record()
-    watched = here.hang_up.watch(request.environ)
+    watched = here.hang_up.watch(request.environ, record)
     try:
         caller = caller_of(request, here.keys)
         record.caller = caller.id

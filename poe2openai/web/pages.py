@@ -7,8 +7,7 @@ run in another site's frame.
 import re
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
-from werkzeug.wrappers import Response as AnyResponse
+from flask import Blueprint, Response, make_response, render_template, request
 
 from poe2openai import __version__
 from poe2openai.config.settings import Settings
@@ -43,8 +42,8 @@ def start() -> Response:
         language=language,
         languages=i18n.NAMES,
         texts=i18n.TEXTS[language],
-        base_url=_base_url(here.settings),
-        key=_key_kind(here.settings),
+        base_url=base_url(here.settings),
+        key=key_kind(here.settings),
         model=EXAMPLE_MODEL,
         models_file_good=here.models_file.state().ok,
         poe_answers=None if contact is None else contact.ok,
@@ -57,12 +56,6 @@ def start() -> Response:
     return response
 
 
-@blueprint.get("/admin", strict_slashes=False)
-def admin() -> AnyResponse:
-    """Where the predecessor's admin was, and where the greeting of `make run` points."""
-    return redirect(url_for("pages.start"))
-
-
 @blueprint.after_app_request
 def _protect(response: Response) -> Response:
     if request.blueprint == blueprint.name or request.endpoint == "static":
@@ -70,7 +63,7 @@ def _protect(response: Response) -> Response:
     return response
 
 
-def _base_url(settings: Settings) -> str:
+def base_url(settings: Settings) -> str:
     """The gateway's address as this client reached it, without `/v1`.
 
     Behind a proxy that ends TLS the scheme is not known here; the page's script corrects it in the browser.
@@ -79,7 +72,7 @@ def _base_url(settings: Settings) -> str:
     return f"{request.scheme}://{host}{request.root_path.rstrip('/')}"
 
 
-def _key_kind(settings: Settings) -> str:
+def key_kind(settings: Settings) -> str:
     """Which key a client has to send, as the end of the text's name."""
     if not (settings.poe_api_keys and settings.access_tokens):
         return "poe"

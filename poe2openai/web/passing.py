@@ -12,7 +12,7 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.gateway.downloads import Download
 from poe2openai.gateway.media_types import HEAD, type_of
 from poe2openai.gateway.record import RequestRecord
-from poe2openai.web.hang_up import ClientGone, Watched
+from poe2openai.web.hang_up import ClientGone, Watched, end_early
 from poe2openai.web.request_log import write_line
 from poe2openai.web.streaming import PING, STREAM_HEADERS, AnswerBrokeOff
 
@@ -92,6 +92,7 @@ class _Body(Iterable[bytes]):
         self._ended = False
         self._closed = False
         self._chunks = self._write()
+        watched.is_streaming = True
 
     def __iter__(self) -> Iterator[bytes]:
         return self._chunks
@@ -100,7 +101,8 @@ class _Body(Iterable[bytes]):
         if self._closed:
             return
         self._closed = True
-        self._record.hung_up = not self._ended
+        if not self._ended:
+            end_early(self._record, self._watched)
         self._watched.close()
         try:
             self._chunks.close()
@@ -113,6 +115,7 @@ class _Body(Iterable[bytes]):
         written = time.monotonic()
         try:
             for frame in self._frames:
+                self._watched.check_stop()
                 if not frame:
                     self._watched.check()
                     if self._ping_seconds is None or time.monotonic() - written < self._ping_seconds:

@@ -3,19 +3,40 @@
 import logging
 import os
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 from flask import Flask, Response, g, request
 
-from poe2openai.gateway.record import RequestRecord
+from poe2openai.gateway.record import RequestRecord, Texts
 
 log = logging.getLogger("poe2openai.request")
 
 _QUIET_PATHS = frozenset({"/health"})
 
 
-def install(app: Flask) -> None:
-    app.before_request(_begin)
+_LONGEST_HEADER = 256
+
+OnOver = Callable[[RequestRecord, str, str], None]
+
+
+def install(app: Flask, on_over: OnOver | None = None, *, with_texts: bool = False) -> None:
+    """`on_over` takes each request when its answer is over, with its method and path, and the texts if asked to."""
+
+    def begin() -> None:
+        told = request.environ.get
+        g.record = RequestRecord(
+            id=f"req_{os.urandom(12).hex()}",
+            sender=(
+                told("HTTP_X_TITLE", "")[:_LONGEST_HEADER],
+                (told("HTTP_HTTP_REFERER") or told("HTTP_REFERER", ""))[:_LONGEST_HEADER],
+                told("HTTP_USER_AGENT", "")[:_LONGEST_HEADER],
+            ),
+            texts=Texts() if with_texts else None,
+            on_over=on_over,
+        )
+
+    app.before_request(begin)
     app.after_request(_finish)
 
 
@@ -25,16 +46,15 @@ def current_record() -> RequestRecord:
 
 
 def write_line(record: RequestRecord, method: str, path: str) -> None:
+    """The request is over: its line goes into the log, and its record to whoever keeps them."""
+    if record.on_over is not None:
+        record.on_over(record, method, path)
     level = logging.DEBUG if path in _QUIET_PATHS else logging.INFO
     if log.isEnabledFor(level):
         # Made by hand: `log.log` would look through the stack for who called it, which no format shows.
         line = logging.LogRecord(log.name, level, __file__, 0, "request", None, None)
         line.fields = _fields(record, method, path)
         log.handle(line)
-
-
-def _begin() -> None:
-    g.record = RequestRecord(id=f"req_{os.urandom(12).hex()}")
 
 
 def _finish(response: Response) -> Response:

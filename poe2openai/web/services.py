@@ -15,13 +15,16 @@ from poe2openai.gateway.downloads import Downloads
 from poe2openai.gateway.exchange import Exchange
 from poe2openai.gateway.keys import KeyRing
 from poe2openai.gateway.making import Making
+from poe2openai.gateway.recorder import Recorder
 from poe2openai.gateway.uploading import Uploads
 from poe2openai.gateway.videos import Videos
 from poe2openai.poe.client import PoeClient
 from poe2openai.poe.embeddings import EmbeddingsServer
 from poe2openai.store.files import FileIds
+from poe2openai.store.records import Records
 from poe2openai.web.hang_up import HangUpWatcher
 from poe2openai.web.limits import Limits
+from poe2openai.web.live import Live
 
 EXTENSION = "poe2openai"
 
@@ -44,6 +47,9 @@ class Services:
     balances: Balances
     limits: Limits
     hang_up: HangUpWatcher
+    records: Records
+    recorder: Recorder
+    live: Live
     started: float = field(default_factory=time)
 
 

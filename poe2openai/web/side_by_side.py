@@ -51,6 +51,7 @@ def collect_all(batches: Answering, count: int, watched: Watched) -> list[Answer
     events: list[list[list[AnswerEvent]]] = [[] for _ in range(count)]
     with closing(batches):
         for batch in batches:
+            watched.check_stop()
             if not batch:
                 watched.check()
             elif isinstance(batch, ChoiceBatch):

@@ -15,7 +15,7 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import AnswerEvent, Failed, Started
 from poe2openai.dialects.sse import comment
 from poe2openai.gateway.record import RequestRecord
-from poe2openai.web.hang_up import ClientGone, Watched
+from poe2openai.web.hang_up import ClientGone, Watched, end_early, stopped
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,8 @@ def _while_wanted(batches: Batches, watched: Watched) -> Batches:
     for batch in batches:
         if not batch:
             watched.check()
+        elif watched.stop_at is not None:
+            watched.check_stop()
         yield batch
 
 
@@ -124,6 +126,7 @@ class _Body(Iterable[bytes]):
         self._closed = False
         self._encoder = encoder
         self._chunks = self._write(chain((first,), batches), ping_seconds * _DUE)
+        watched.is_streaming = True
 
     def __iter__(self) -> Iterator[bytes]:
         return self._chunks
@@ -132,7 +135,8 @@ class _Body(Iterable[bytes]):
         if self._closed:
             return
         self._closed = True
-        self._record.hung_up = not self._ended
+        if not self._ended:
+            end_early(self._record, self._watched)
         self._watched.close()
         try:
             self._chunks.close()
@@ -141,14 +145,17 @@ class _Body(Iterable[bytes]):
             self._on_close()
 
     def _write(self, events: Batches, due: float) -> Generator[bytes]:
-        record, encoder, clock = self._record, self._encoder, time.monotonic
+        record, encoder, watched, clock = self._record, self._encoder, self._watched, time.monotonic
         # So that an empty first batch, the sign that a ping is due, pings.
         written = -due
         try:
             for batch in events:
+                if watched.stop_at is not None:
+                    yield self._last_words(stopped())
+                    break
                 frames = encoder.encode(batch) if batch else b""
                 if not frames:
-                    if self._watched.is_gone():
+                    if watched.is_gone():
                         return
                     if clock() - written < due:
                         continue
@@ -165,12 +172,12 @@ class _Body(Iterable[bytes]):
             return
         except Exception:
             log.exception("an error of our own in the middle of answer %s", record.id)
-            yield self._last_words()
+            message = "The gateway failed on this answer; its log says why."
+            yield self._last_words(GatewayError(ErrorKind.INTERNAL, message))
         self._ended = True
         raise AnswerBrokeOff
 
-    def _last_words(self) -> bytes:
-        """What a client is told when the gateway itself fails in the middle of an answer."""
-        error = GatewayError(ErrorKind.INTERNAL, "The gateway failed on this answer; its log says why.")
+    def _last_words(self, error: GatewayError) -> bytes:
+        """What a client is told when the gateway itself ends an answer in the middle."""
         self._record.error = error.kind.code
         return self._encoder.encode([Failed(error)])

@@ -16,6 +16,7 @@ SECRETS = {
     "ratelimit_storage_uri",
     "admin_password",
     "embeddings_api_key",
+    "database_url",
 }
 
 

@@ -187,6 +187,13 @@ class TestModels:
         assert comes(lambda: catalog.models() is not models)
         assert ids(catalog) == ["gpt-4o"]
 
+    def test_poes_own_list_is_not_asked_for_again(self, catalogs: Make, poe: ListedPoe) -> None:
+        catalog = catalogs("models:\n  gpt-4o:\n    mapping: best\n    enable: false")
+        assert [entry["id"] for entry in catalog.poes()] == [entry["id"] for entry in catalog.unedited()]
+        asked = poe.asked
+        catalog.poes()
+        assert poe.asked == asked
+
     def test_poe_down_serves_what_was_there(self, catalogs: Make, poe: ListedPoe) -> None:
         catalog = catalogs("{}", 0.05)
         catalog.start()

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from poe2openai.core.errors import ErrorKind, GatewayError
-from poe2openai.gateway.keys import Caller, KeyRing
+from poe2openai.gateway.keys import Caller, KeyRing, masked
 
 REFUSED = GatewayError(ErrorKind.AUTHENTICATION, "Invalid token")
 NO_POINTS = GatewayError(ErrorKind.INSUFFICIENT_QUOTA, "needs more points")
@@ -236,3 +236,44 @@ class TestTurns:
             thread.join(20)
         assert len(served) == 1200
         assert set(served) == {"k1", "k2", "k3"}
+
+
+class TestWhatTheOwnerSees:
+    def test_the_states_tell_who_rests_why_and_for_how_long(self, ring: KeyRing, clock: Clock) -> None:
+        ring.report("k2", NO_POINTS)
+        clock.now += 100
+        states = ring.states()
+        assert [state.position for state in states] == [1, 2, 3]
+        assert [state.resting for state in states] == [None, 500.0, None]
+        assert [state.error for state in states] == [None, ErrorKind.INSUFFICIENT_QUOTA, None]
+        assert [state.error_age for state in states] == [None, 100.0, None]
+
+    def test_a_key_that_is_back_keeps_its_last_error(self, ring: KeyRing, clock: Clock) -> None:
+        ring.report("k1", REFUSED)
+        clock.now += 601
+        assert ring.states()[0].resting is None
+        assert ring.states()[0].error is ErrorKind.AUTHENTICATION
+        ring.report("k1", too_fast())
+        ring.report_success("k1")
+        assert ring.states()[0].resting is None
+        assert ring.states()[0].error is ErrorKind.RATE_LIMIT
+
+    def test_looking_takes_no_turn(self, ring: KeyRing) -> None:
+        caller = ring.identify("token-a")
+        first = ring.keys_for(caller)[0]
+        ring.states()
+        assert ring.poe_keys() == ["k1", "k2", "k3"]
+        assert ring.keys_for(caller)[0] == {"k1": "k2", "k2": "k3", "k3": "k1"}[first]
+
+    def test_no_state_holds_a_key(self) -> None:
+        key = "abcdefghijklmnopqrstuvwxyz"
+        assert key not in repr(KeyRing([key], [], True).states())
+        assert KeyRing([key], [], True).states()[0].masked == "abc…wxyz"
+
+    @pytest.mark.parametrize("short", ["x", "12345678", "fifteen-letters"])
+    def test_of_a_short_one_nothing_shows(self, short: str) -> None:
+        assert masked(short) == "••••"
+
+    def test_a_tokens_id_is_its_callers(self, ring: KeyRing) -> None:
+        assert ring.token_id("token-a") == ring.identify("token-a").id
+        assert ring.token_id("token-a") != ring.token_id("token-b")

@@ -159,18 +159,23 @@ def test_a_failure_is_told_to_all_and_not_remembered(poe: ScriptedPoe, worker: W
     assert not give(worker).was_known
 
 
-def test_where_the_one_who_uploads_leaves_the_next_does_it(poe: ScriptedPoe, worker: Worker) -> None:
-    class Left(BaseException):
-        pass
+class Left(BaseException):
+    """The client is gone."""
 
+
+@pytest.mark.parametrize("why", [Left(), GatewayError(ErrorKind.STOPPED, "The gateway's owner stopped this request.")])
+def test_where_the_one_who_uploads_leaves_the_next_does_it(
+    poe: ScriptedPoe, worker: Worker, why: BaseException
+) -> None:
+    """Whether he hung up or the owner stopped his request alone."""
     leave = threading.Event()
 
     def on_silence() -> None:
         if leave.is_set():
-            raise Left
+            raise why
 
     def lead() -> None:
-        with pytest.raises(Left):
+        with pytest.raises(type(why)):
             give(worker, on_silence=on_silence)
 
     poe.upload_delay = 60

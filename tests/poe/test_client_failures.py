@@ -149,3 +149,15 @@ class TestFailures:
         assert caught.value.kind is ErrorKind.UPSTREAM_UNREACHABLE
         assert client.last_contact is not None
         assert not client.last_contact.ok
+
+    def test_a_request_that_its_owner_stops_says_nothing_of_poe(self, make_client: MakeClient) -> None:
+        def stop() -> None:
+            raise GatewayError(ErrorKind.STOPPED, "The gateway's owner stopped this request.")
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = make_client(f"http://127.0.0.1:{listener.getsockname()[1]}")
+            with pytest.raises(GatewayError) as caught:
+                client.query("x", b"{}", KEY, stop)
+
+        assert caught.value.kind is ErrorKind.STOPPED
+        assert client.last_contact is None

@@ -37,7 +37,21 @@ def test_every_table_is_there_with_its_columns(open_database: MakeDatabase) -> N
     )
 
     assert found == {table.name: table.columns.keys() for table in metadata.sorted_tables}
-    assert set(found) == {"uploads", "upload_claims", "files", "videos"}
+    assert set(found) == {
+        *("uploads", "upload_claims", "files", "videos", "admin_sessions", "admin_login_failures"),
+        *("requests", "request_texts"),
+    }
+
+
+def test_every_index_is_there(open_database: MakeDatabase) -> None:
+    found = open_database().must_work(
+        lambda connection: {
+            index["name"] for table in metadata.tables for index in inspect(connection).get_indexes(table)
+        }
+    )
+
+    assert found == {index.name for table in metadata.sorted_tables for index in table.indexes}
+    assert len(found) >= 5
 
 
 @pytest.mark.parametrize("is_there", [False, True])

@@ -20,6 +20,8 @@ def app_for(poe_url: str, config_dir: Path, **settings: Any) -> Iterator[Flask]:
         yield app
     finally:
         services = app.extensions[EXTENSION]
+        services.recorder.close()
+        services.live.close()
         services.models_file.stop()
         services.catalog.stop()
         # The background's first fetch is not to outlive the connections that are closed here.

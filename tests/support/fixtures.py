@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
+from tests.support.admin import PASSWORD
 from tests.support.bot_server import BotServer
 from tests.support.gateway import FLASK_RUN, Gateway
 from tests.support.scripted_poe import ScriptedPoe
@@ -155,5 +156,6 @@ def _environment(poe_url: str, changes: dict[str, str]) -> dict[str, str]:
         "RATE_LIMIT_MS": "0",
         "WEB_CONCURRENCY": "1",
         "GRACEFUL_TIMEOUT": "3",
+        "ADMIN_PASSWORD": PASSWORD,  # to make one takes a tenth of a second
         **changes,
     }

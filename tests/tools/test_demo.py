@@ -58,6 +58,7 @@ def test_the_printed_line_streams_an_answer_with_reasoning(demo: tuple["subproce
     process, port = demo
     printed = welcome(process)
     assert f"http://127.0.0.1:{port}/v1\n" in printed
+    assert f"http://127.0.0.1:{port}/admin  name admin, password " in printed
     assert "warning" not in printed.lower()
     assert "access key" not in printed
     (line,) = [line.strip() for line in printed.splitlines() if line.strip().startswith("curl")]

@@ -15,6 +15,7 @@ from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import AnswerEvent, Failed, Finished, PartDelta
 from poe2openai.core.request import Message, ModelRequest, OutputFormat, Text
 from poe2openai.dialects.lifting import LiftedBody
+from poe2openai.gateway.keys import Caller
 from poe2openai.web.answering import FORMAT_ERROR_HEADER, Question, respond
 from tests.support.apps import app_for
 from tests.support.poe_script import done, error_reply, text
@@ -49,6 +50,10 @@ def view() -> Response:
     return respond(read)
 
 
+def view_of_a_guest() -> Response:
+    return respond(read, lambda: Caller("guest", "the-guests-key"))
+
+
 def render(answers: Sequence[Answer]) -> bytes:
     return b"|".join(answer.text("text").encode() for answer in answers)
 
@@ -66,6 +71,7 @@ def start(poe: ScriptedPoe, tmp_path: Path) -> Iterator[Start]:
         app: Flask = context.__enter__()
         running.append(context)
         app.add_url_rule("/say", view_func=view, methods=["POST"])
+        app.add_url_rule("/guest", view_func=view_of_a_guest, methods=["POST"])
         return app.test_client()
 
     yield begin
@@ -130,6 +136,15 @@ def test_what_the_dialect_refuses_never_reaches_poe(poe: ScriptedPoe, start: Sta
 
 def test_who_has_no_key_is_not_read(poe: ScriptedPoe, start: Start) -> None:
     assert say(start(), bot="wrong", key="")[0] == 401
+
+
+def test_a_view_may_find_its_caller_another_way(
+    poe: ScriptedPoe, start: Start, capfd: pytest.CaptureFixture[str]
+) -> None:
+    poe.script("bot", text("Hello"), done())
+    assert start().post("/guest", data=b'{"bot": "bot"}').get_data() == b"Hello"
+    assert poe.wait_query("bot").header("authorization") == "Bearer the-guests-key"
+    assert " caller=guest " in capfd.readouterr().err
 
 
 def test_the_dialect_knows_the_settings(poe: ScriptedPoe, start: Start) -> None:

@@ -189,3 +189,25 @@ class TestFrames:
         body.close()  # type: ignore[union-attr]
         assert len([line for line in caplog.records if line.name == "poe2openai.request"]) == 1
         assert record.hung_up
+
+
+@pytest.mark.parametrize("rest", [[b"b", b"c"], [b"", b""]])
+def test_frames_that_the_owner_stops_end_with_an_error(record: RequestRecord, rest: list[bytes]) -> None:
+    watcher = HangUpWatcher()
+
+    def frames() -> Generator[bytes]:
+        yield b"a"
+        yield from rest
+
+    watched = watcher.watch({}, record)
+    said = stream_frames(
+        frames(), lambda error: error.kind.code.encode(), watched, record, ping_seconds=60, let_go=lambda: None
+    )
+    body = chunks(said)
+    assert next(body) == b"a"
+    watcher.stop("req_1")
+    assert next(body) == b"stopped_by_owner"
+    with pytest.raises(AnswerBrokeOff):
+        next(body)
+    said.close()
+    assert (record.error, record.hung_up) == ("stopped_by_owner", False)

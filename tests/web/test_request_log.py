@@ -70,3 +70,29 @@ def test_every_answer_carries_the_id_that_the_log_shows(caplog: pytest.LogCaptur
     ids = [logged.__dict__["fields"]["id"] for logged in caplog.records]
     assert ids == [first.headers["x-request-id"], second.headers["x-request-id"]]
     assert ids[0] != ids[1]
+
+
+def test_whoever_keeps_records_gets_each_request_once_with_what_its_client_says() -> None:
+    kept: list[tuple[RequestRecord, str, str]] = []
+    app = Flask("log")
+    request_log.install(app, lambda *over: kept.append(over), with_texts=True)
+    app.add_url_rule("/said", view_func=lambda: "ok", methods=["GET", "POST"])
+    headers = {"X-Title": "Chatbox", "HTTP-Referer": "https://chatboxai.app", "User-Agent": "x" * 5_000}
+    app.test_client().post("/said", headers=headers)
+    app.test_client().get("/said", headers={"Referer": "https://x.test", "User-Agent": "curl/8"})
+
+    ((first, *line), (second, *other)) = kept
+    assert (line, other) == (["POST", "/said"], ["GET", "/said"])
+    assert first.sender == ("Chatbox", "https://chatboxai.app", "x" * 256)
+    assert second.sender == ("", "https://x.test", "curl/8")
+    assert (first.status, second.status) == (200, 200)
+    assert first.texts is not None
+
+
+def test_texts_are_not_kept_unless_asked_for() -> None:
+    kept: list[RequestRecord] = []
+    app = Flask("log")
+    request_log.install(app, lambda record, *_: kept.append(record))
+    app.add_url_rule("/", view_func=lambda: "ok")
+    app.test_client().get("/")
+    assert [record.texts for record in kept] == [None]

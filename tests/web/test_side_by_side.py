@@ -17,6 +17,7 @@ from poe2openai.core.choices import ChoiceBatch
 from poe2openai.core.errors import ErrorKind, GatewayError
 from poe2openai.core.events import AnswerEvent, Failed, Finished, PartDelta, PartFinished, PartStarted, Started
 from poe2openai.core.request import ModelRequest
+from poe2openai.gateway.record import RequestRecord
 from poe2openai.web.hang_up import ClientGone, HangUpWatcher
 from poe2openai.web.side_by_side import MOST_AT_ONCE, collect_all, side_by_side
 from tests.support.waiting import comes
@@ -304,3 +305,24 @@ def test_answers_that_flow_at_one_speed_are_interleaved() -> None:
 
     order = [batch.choice for batch in side_by_side(slowly, requests(2)) if isinstance(batch, ChoiceBatch)]
     assert len(list(groupby(order))) > 6
+
+
+def test_whoever_collects_notices_that_the_owner_stops_it_though_all_flow() -> None:
+    watcher = HangUpWatcher()
+    watched = watcher.watch({}, RequestRecord("req_1"))
+    read = 0
+
+    def endless(request: ModelRequest, check: Check) -> Generator[list[AnswerEvent]]:
+        nonlocal read
+        yield OPENING
+        while True:
+            read += 1
+            if read == 500:
+                watcher.stop("req_1")
+            yield delta("x")
+
+    with pytest.raises(GatewayError, match="owner stopped"):
+        collect_all(side_by_side(endless, requests(2)), 2, watched)
+    before = read
+    time.sleep(0.8)
+    assert read - before < 500, "the lanes go on"

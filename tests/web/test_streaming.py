@@ -154,3 +154,63 @@ def test_a_failed_answer_is_closed_and_not_left_to_the_collector(streamed: bool)
         answer(batches=batches)
     assert source.closed == 1
     assert caught.value is ERROR
+
+
+class TestStopped:
+    """By the gateway's owner."""
+
+    def stopped_after(self, source: Source, chunks: int) -> tuple[list[bytes], bool]:
+        """What goes out once the owner stops it after so many chunks, and whether it breaks off."""
+        watcher = HangUpWatcher()
+        watched = watcher.watch({}, source.record)
+        response = stream_answer(
+            source.generate(),
+            Names(),
+            ping_due=next_ping(60),
+            ping_seconds=60,
+            watched=watched,
+            record=source.record,
+            on_close=lambda: None,
+        )
+        body: Generator[bytes] = iter(response.response)  # type: ignore[arg-type]
+        said = list(itertools.islice(body, chunks))
+        assert watcher.stop("req_1")
+        try:
+            for chunk in body:
+                said.append(chunk)  # noqa: PERF402 - what came before an exception is to be kept
+        except AnswerBrokeOff:
+            return said, True
+        finally:
+            response.close()
+        return said, False
+
+    @pytest.mark.parametrize("rest", [[[PartDelta(0, "b")], [PartDelta(0, "c")], ENDING], [[], [], []]])
+    def test_a_stream_says_so_and_breaks_off(self, rest: list[list[AnswerEvent]]) -> None:
+        source = Source(OPENING, *rest)
+        assert self.stopped_after(source, 1) == ([b"Started PartStarted PartDelta", b"Failed"], True)
+        assert (source.record.error, source.record.hung_up, source.closed) == ("stopped_by_owner", False, 1)
+
+    def test_one_that_nobody_read_on_is_told_in_the_record(self) -> None:
+        source = Source(OPENING, ENDING)
+        watcher = HangUpWatcher()
+        response = stream_answer(
+            source.generate(),
+            Names(),
+            ping_due=next_ping(60),
+            ping_seconds=60,
+            watched=watcher.watch({}, source.record),
+            record=source.record,
+            on_close=lambda: None,
+        )
+        watcher.stop("req_1")
+        response.close()
+        assert (source.record.error, source.record.hung_up) == ("stopped_by_owner", False)
+
+    @pytest.mark.parametrize("batches", [[OPENING, ENDING], [[], [], OPENING, ENDING]])
+    def test_a_whole_answer_raises(self, batches: list[list[AnswerEvent]]) -> None:
+        source, watcher = Source(*batches), HangUpWatcher()
+        watched = watcher.watch({}, source.record)
+        watcher.stop("req_1")
+        with pytest.raises(GatewayError, match="owner stopped"):
+            whole_answer(source.generate(), watched)
+        assert source.closed == 1

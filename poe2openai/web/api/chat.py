@@ -18,10 +18,11 @@ blueprint = Blueprint("chat", __name__)
 @blueprint.post("/v1/chat/completions")
 @blueprint.post("/chat/completions")
 def chat_completions() -> Response:
-    return respond(_read)
+    return respond(read_chat)
 
 
-def _read(body: LiftedBody, settings: Settings) -> Question:
+def read_chat(body: LiftedBody, settings: Settings) -> Question:
+    """The dialect, for `respond`."""
     chat = decode(body.text, default_model=settings.default_model, lifted=body.files)
     asked = chat.request
     named: dict[str, Any] = {

@@ -16,7 +16,6 @@ from poe2openai.dialects.videos import (
     render_list,
 )
 from poe2openai.gateway.picture_requests import video_request
-from poe2openai.gateway.record import RequestRecord
 from poe2openai.gateway.videos import Wish
 from poe2openai.web.answering import read_request_body
 from poe2openai.web.making import Visit, fields_of_request, visit, whole
@@ -88,7 +87,7 @@ def _start(here: Visit, asked: VideoRequest, wish: Wish) -> Response:
     wanted = video_request(asked, route.declared)
     here.services.limits.wait_turn(here.caller)
     # The film outlasts its request, and has a line of its own in the log.
-    record = RequestRecord(id=here.record.id, caller=here.caller.id, model=asked.model, bot=route.bot)
+    record = here.record.of_work()
     path = f"{request.path} (made)"
     video = here.services.videos.start(
         wanted, route, here.caller, record, wish=wish, on_end=lambda record: write_line(record, "POST", path)
