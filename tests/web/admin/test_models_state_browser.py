@@ -183,7 +183,7 @@ def test_what_is_half_typed_in_the_panel_is_not_lost(opened: ModelsPage) -> None
     assert opened.saved()["models"] == {"alpha": {"mapping": "best", "parameters": {"tags": [1, 2]}}}
     assert tags.evaluate("(field) => field === document.activeElement")
     page.keyboard.press("Escape")
-    assert page.locator("dialog").count() == 0
+    page.locator("dialog").wait_for(state="detached")
 
 
 def test_a_session_that_ends_loses_nothing(opened: ModelsPage) -> None:
