@@ -252,7 +252,10 @@ SIMPLE = st.text(alphabet="abc é漢_", min_size=1, max_size=6).map(lambda text:
 
 
 @settings(max_examples=200, deadline=None)
-@given(value=st.dictionaries(SIMPLE, SIMPLE | st.lists(SIMPLE | st.integers(-(2**63), 2**63), max_size=3), min_size=1), sizes=SIZES)
+@given(
+    value=st.dictionaries(SIMPLE, SIMPLE | st.lists(SIMPLE | st.integers(-(2**63), 2**63), max_size=3), min_size=1),
+    sizes=SIZES,
+)
 def test_an_object_in_single_quotes_comes_back_as_it_was(value: dict[str, Any], sizes: list[int]) -> None:
     assert Passed(cut(str(value), sizes), "object").value == value
 
